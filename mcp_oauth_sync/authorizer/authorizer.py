@@ -1,0 +1,206 @@
+"""The decisions: what to send now, and what to do about a 401 or 403. RFC 6750 section 3.1, MCP authorization."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+import attrs
+
+from ..client import MCPOAuthClient
+from ..exceptions import RefreshRejectedError, TokenRefreshError
+from ..grants.refresh_token import BACKOFF
+from ..models.options import SignInOptions
+from ..models.record import ServerRecord
+from ..models.tokens import OAuthTokens
+from ..prompts import Prompt
+from ..protocol.challenge import Challenge
+from ..protocol.scopes import union
+from ..protocol.transport import Transport
+from ..stores import TokenManager
+from .asking import Asking
+from .held import Held
+from .refresh import refresh
+
+logger = logging.getLogger(__name__)
+
+#: Seconds after a failed early refresh until the next one.
+RETRY_EARLY = 10.0
+
+
+@attrs.define
+class Attempts:
+    """What was already tried for one request of the caller, so that nothing loops."""
+
+    refreshed: bool = False
+    signed_in: bool = False
+    asked_for: set[frozenset[str]] = attrs.field(factory=set)
+
+
+class Authorizer:
+    """Keeps one sign-in usable.
+
+    Args:
+        server_url: The MCP server.
+        manager: Where the sign-in is kept.
+        name: Its name there; None takes the one linked to the server, else its URL.
+        options: The caller's choices.
+        prompt: How a person is asked; None chooses by what this process is when one is needed.
+        http: Reaches servers before a request of the caller has shown how to.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        manager: TokenManager,
+        name: str | None = None,
+        options: SignInOptions,
+        prompt: Prompt | None = None,
+        http: Transport,
+    ) -> None:
+        """Read and send nothing yet."""
+        self.server_url, self.options, self.http = server_url, options, http
+        self.held = Held(manager, server_url, name)
+        self._asking = Asking(self.held, options, prompt)
+        self._stepped_up: set[frozenset[str]] = set()
+
+    def current(self) -> str | None:
+        """Return the ``Authorization`` value to send now, renewed when it is about to expire; None without one.
+
+        Raises:
+            TokenStorageError: The store cannot be used.
+        """
+        if self.held.good_until > time.monotonic():
+            return self.held.header
+        return self._current_after_all()
+
+    def _current_after_all(self) -> str | None:
+        held, record = self.held, self.held.load()
+        if record is not None and record.tokens is not None and record.tokens.is_expired() and record.can_refresh():
+            try:
+                self._refresh(None, self.http, backoff=())
+            except TokenRefreshError as failure:
+                # The request goes out with what there is: the server's challenge, and the way the caller's own
+                # request reaches servers, decide what comes next.
+                logger.warning("%s", failure.message)
+            held.good_until = max(held.good_until, time.monotonic() + RETRY_EARLY)
+        return held.header
+
+    def answer(self, challenge: Challenge, *, rejected: str | None, attempts: Attempts, http: Transport) -> str | None:
+        """Return a better ``Authorization`` value after a 401 or 403, or None when nothing is left to do.
+
+        Args:
+            challenge: What the server asks for.
+            rejected: The value it did not accept; None when none was sent.
+            attempts: What was tried for this request so far.
+            http: Reaches servers the way the caller's request did.
+
+        Raises:
+            TokenRefreshError: The tokens cannot be renewed for now; everything is kept.
+            SignInRequiredError: A person has to sign in, and nobody is there.
+            ScopeRequiredError: More scopes are needed, and nobody is there.
+            OAuthError: The sign-in failed; the subclass says why.
+        """
+        if challenge.insufficient_scope:
+            return self._step_up(challenge, rejected, attempts, http)
+        if not attempts.refreshed:
+            attempts.refreshed = True
+            if header := self._refreshed_or_dead(rejected, http):
+                return header
+        if attempts.signed_in:
+            return None
+        attempts.signed_in = True
+        self._stepped_up.clear()
+        self._asking.ask(http, challenge=challenge, rejected=rejected)
+        return self.held.header
+
+    def _step_up(self, challenge: Challenge, rejected: str | None, attempts: Attempts, http: Transport) -> str | None:
+        self.held.load()
+        needed = frozenset(union(self.held.scopes, challenge.scopes))
+        if not challenge.scopes or needed in attempts.asked_for:
+            return None
+        attempts.asked_for.add(needed)
+        tokens = self.held.tokens
+        if self.held.header != rejected and tokens is not None and set(challenge.scopes) <= set(tokens.scopes):
+            return self.held.header
+        if needed in self._stepped_up:
+            return None  # asked for before, and it did not help
+        step_up = self.held.scopes or challenge.scopes
+        self._asking.ask(http, challenge=challenge, rejected=rejected, step_up=step_up)
+        self._stepped_up.add(needed)
+        return self.held.header
+
+    def sign_in(self, scopes: Iterable[str] | None = None) -> OAuthTokens:
+        """Ask the person now, whatever is stored, and keep what comes of it.
+
+        Args:
+            scopes: Scopes to ask for; None follows the server.
+
+        Raises:
+            OAuthError: The sign-in failed; the subclass says why.
+        """
+        self._asking.ask(self.http, scopes=None if scopes is None else tuple(scopes), force=True)
+        return self._signed_in()
+
+    def ensure(self, scopes: Iterable[str] | None = None) -> OAuthTokens:
+        """Return good tokens: those at hand, renewed ones, or new ones from the person.
+
+        Args:
+            scopes: Scopes they have to cover; None asks for nothing in particular.
+
+        Raises:
+            OAuthError: As :meth:`answer`.
+        """
+        wanted = union(scopes or ())
+        self.current()
+        tokens = self.held.tokens
+        if tokens is not None and tokens.is_expired() and self._refreshed_or_dead(None, self.http):
+            tokens = self.held.tokens
+        if tokens is None or tokens.is_expired():
+            self._asking.ask(self.http, rejected=self.held.header, scopes=wanted or None)
+        elif not set(wanted) <= set(self.held.scopes):
+            self._asking.ask(self.http, rejected=self.held.header, scopes=union(self.held.scopes, wanted))
+        return self._signed_in()
+
+    def sign_out(self, *, forget: bool = False) -> bool:
+        """Remove the tokens here, then revoke them at the server; they are gone here even if that fails.
+
+        Args:
+            forget: Remove the registration too.
+
+        Returns:
+            Whether the server confirmed that everything is revoked.
+
+        Raises:
+            TokenStorageError: They could not be removed here.
+        """
+        record = self.held.drop(forget=forget)
+        return record is not None and self._revoke(record)
+
+    def _revoke(self, record: ServerRecord) -> bool:
+        """Revoke the refresh token first: at many servers that ends the access token too. RFC 7009 section 2."""
+        if record.tokens is None:
+            return False
+        client = MCPOAuthClient(self.server_url, options=self.options, http=self.http, record=record)
+        pairs = ((record.tokens.refresh_token, "refresh_token"), (record.tokens.access_token, "access_token"))
+        return all([client.revoke_token(token, hint) for token, hint in pairs if token])
+
+    def _refresh(self, rejected: str | None, http: Transport, *, backoff: tuple[float, ...]) -> str | None:
+        return refresh(self.held, rejected, http, backoff=backoff, extra=self.options.token_params)
+
+    def _refreshed_or_dead(self, rejected: str | None, http: Transport) -> str | None:
+        """Refresh with patience; None when only a person can help, an error when time may."""
+        try:
+            return self._refresh(rejected, http, backoff=BACKOFF)
+        except TokenRefreshError as failure:
+            if failure.transient and not isinstance(failure, RefreshRejectedError):
+                raise
+            logger.warning("%s", failure.message)
+            return None
+
+    def _signed_in(self) -> OAuthTokens:
+        tokens = self.held.tokens
+        assert tokens is not None  # noqa: S101  (asking raises unless it ends with tokens)
+        return tokens

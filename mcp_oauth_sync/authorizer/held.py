@@ -1,0 +1,122 @@
+"""The sign-in in memory, and its way to and from the store."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+
+from ..exceptions import TokenStorageError, UnsavedTokensWarning
+from ..models.record import ServerRecord
+from ..models.tokens import OAuthTokens
+from ..protocol.scopes import union
+from ..stores import TokenManager
+
+NEVER = float("-inf")
+
+
+class Held:
+    """What this process holds of one sign-in.
+
+    Args:
+        manager: Where the sign-in is kept.
+        server_url: The MCP server.
+        name: Its name there; None takes the one linked to the server, else its URL.
+
+    Attributes:
+        header: The ``Authorization`` value of the tokens held; None when signed out.
+        good_until: Until when (monotonic seconds) the header needs no second thought.
+    """
+
+    def __init__(self, manager: TokenManager, server_url: str, name: str | None) -> None:
+        """Read nothing yet."""
+        self.manager, self.server_url = manager, server_url
+        self.header: str | None = None
+        self.good_until = NEVER
+        self._given_name, self._name = name, name
+        self._record: ServerRecord | None = None
+        self._unsaved = False
+        self._guard = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The name of the sign-in in the store."""
+        return self._name or self.manager.name_for(self.server_url)
+
+    @property
+    def record(self) -> ServerRecord | None:
+        """The record held, read from the store when there is none yet."""
+        return self._record or self.load()
+
+    @property
+    def tokens(self) -> OAuthTokens | None:
+        """The tokens held; None when signed out."""
+        record = self.record
+        return record.tokens if record else None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes asked for or granted so far."""
+        record = self._record
+        if record is None:
+            return ()
+        return union((record.requested_scope or "").split(), record.tokens.scopes if record.tokens else ())
+
+    def load(self) -> ServerRecord | None:
+        """Take what the store holds, unless what is held could not be stored.
+
+        Raises:
+            TokenStorageError: The store cannot be read.
+        """
+        with self._guard:
+            if not self._unsaved:
+                name = self.name
+                record = self.manager.load_record(name)
+                if record is not None:
+                    self._name = name
+                self._adopt(record)
+            return self._record
+
+    def save(self, record: ServerRecord) -> None:
+        """Keep a record and use it from now on; one that cannot be kept is used all the same."""
+        with self._guard:
+            try:
+                self._name = self.name
+                self.manager.save_record(self._name, record)
+                self._unsaved = False
+            except TokenStorageError as failure:
+                self._unsaved = True
+                warnings.warn(f"The sign-in is good but not stored: {failure}", UnsavedTokensWarning, stacklevel=2)
+            self._adopt(record)
+
+    def link(self) -> None:
+        """Let a sign-in under a name of its own be found by its server's URL too."""
+        if self._given_name is not None and not self._unsaved:
+            self.manager.link(self.server_url, self._given_name)
+
+    def drop(self, *, forget: bool) -> ServerRecord | None:
+        """Remove the tokens, and with ``forget`` all of it; return what was there.
+
+        Raises:
+            TokenStorageError: It could not be removed.
+        """
+        name = self.name
+        with self.manager.exclusive(name), self._guard:
+            record = self.manager.load_record(name) or self._record
+            if forget:
+                self.manager.delete_record(name)
+                self.manager.unlink(self.server_url, name)
+            else:
+                self.manager.delete_tokens(name)
+            self._unsaved = False
+            self._adopt(None)
+            return record
+
+    def _adopt(self, record: ServerRecord | None) -> None:
+        tokens = record.tokens if record else None
+        self._record = record
+        if tokens is None:
+            self.good_until, self.header = NEVER, None
+            return
+        self.header = tokens.get_authorization_header()
+        self.good_until = time.monotonic() + tokens.seconds_left() - tokens.leeway

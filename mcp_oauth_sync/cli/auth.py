@@ -1,0 +1,34 @@
+"""``mcp-oauth-sync auth NAME URL``: sign in, once."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import OAuth
+from ..exceptions import SignInRequiredError
+from ..stores import default_manager
+from ..urls import without_query
+from .output import say
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sign the person in and say where the sign-in is kept."""
+    manager = default_manager()
+    auth = OAuth(
+        options.url,
+        name=options.name,
+        scopes=options.scopes,
+        client_id=options.client_id,
+        callback_port=options.port,
+        sign_in_timeout=options.timeout,
+        token_manager=manager,
+    )
+    try:
+        tokens = auth.sign_in()
+    except SignInRequiredError as error:
+        error.hint = "Run this command in a terminal, where you can follow the link it prints."
+        raise
+    say(f"Signed in to {without_query(options.url)} as {options.name!r}; kept in {manager.store.name}.")
+    if tokens.scope:
+        say(f"Granted: {tokens.scope}")
+    return 0

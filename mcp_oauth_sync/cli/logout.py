@@ -1,0 +1,22 @@
+"""``mcp-oauth-sync logout NAME``: revoke the tokens and remove them here. RFC 7009."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import OAuthHandler
+from ..stores import default_manager
+from .output import say
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sign out, and say what the server made of it."""
+    manager = default_manager()
+    if manager.load_tokens(options.name) is None:
+        say(f"{options.name!r} is not signed in.")
+        return 0
+    if OAuthHandler(manager).logout(options.name):
+        say(f"{options.name!r} is signed out; the server has revoked its tokens.")
+    else:
+        say(f"{options.name!r} is signed out here; the server did not confirm that its tokens are revoked.")
+    return 0

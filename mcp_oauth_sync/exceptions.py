@@ -1,0 +1,279 @@
+"""Every error this library raises, in one tree.
+
+Catch :class:`OAuthError` for everything, or the branch you can act on::
+
+    OAuthError
+    +- InsecureURLError (also ValueError)
+    +- DiscoveryError
+    |  +- MetadataMismatchError
+    +- RegistrationError
+    |  +- RegistrationRequiredError
+    +- AuthorizationError
+    |  +- AccessDeniedError
+    |  +- AuthorizationTimeoutError (also TimeoutError)
+    |  +- InvalidRedirectError
+    |  +- SignInRequiredError
+    |  +- ScopeRequiredError
+    +- TokenExchangeError
+    +- TokenRefreshError
+    |  +- RefreshRejectedError
+    +- RevocationError
+    +- RequestNotRepeatedError
+    +- TokenStorageError
+    |  +- StoreUnavailableError
+    |  +- StoreCorruptError
+    +- MCPError
+
+A message says what failed and where; ``hint`` says what to do about it. Text that came from a server
+passes :func:`printable` first, so that nothing hostile reaches a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """Return text from a server made safe to show.
+
+    Args:
+        text: Anything a server sent; turned into a string.
+        limit: Longest result in characters.
+
+    Returns:
+        The text without control, formatting and line-breaking characters, cut at ``limit``.
+    """
+    shown = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4])
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+class OAuthError(Exception):
+    """Base of every error of this library.
+
+    Attributes:
+        message: What failed and where, without secrets.
+        hint: What to do about it, or None.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Keep the message and the hint."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the message, and the hint on a line of its own."""
+        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+
+
+class InsecureURLError(OAuthError, ValueError):
+    """An endpoint is neither https nor http on the loopback interface, or is not a plain URL."""
+
+
+class DiscoveryError(OAuthError):
+    """The authorization server of an MCP server could not be found out.
+
+    Attributes:
+        url: The document that failed, or the MCP server.
+        tried: One line per URL tried, in order, with what came back.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, url: str | None = None, tried: Sequence[str] = ()
+    ) -> None:
+        """Keep where it failed and the whole trace."""
+        super().__init__(message, hint=hint)
+        self.url = url
+        self.tried = tuple(tried)
+
+    def __str__(self) -> str:
+        """Return the message, every URL tried, and the hint."""
+        lines = [self.message, *(f"  tried {line}" for line in self.tried)]
+        return "\n".join([*lines, f"Hint: {self.hint}"] if self.hint else lines)
+
+
+class MetadataMismatchError(DiscoveryError):
+    """A metadata document names another issuer or resource than the one it was fetched for.
+
+    Attributes:
+        expected: The value the document had to carry.
+        received: The value it carried.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        url: str | None = None,
+        tried: Sequence[str] = (),
+        expected: str | None = None,
+        received: str | None = None,
+    ) -> None:
+        """Keep both values."""
+        super().__init__(message, hint=hint, url=url, tried=tried)
+        self.expected = expected
+        self.received = received
+
+
+class _ServerError(OAuthError):
+    """What an OAuth error response says.
+
+    Attributes:
+        error: The OAuth error code, or None when the answer carried none.
+        error_description: The server's own words, made printable, or None.
+        status: The HTTP status, or None when no answer came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        error: str | None = None,
+        error_description: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        """Keep what the server said."""
+        super().__init__(message, hint=hint)
+        self.error = error
+        self.error_description = error_description
+        self.status = status
+
+
+class RegistrationError(_ServerError):
+    """Registering a client failed.
+
+    Attributes:
+        issuer: The authorization server that refused, or None when unknown.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        issuer: str | None = None,
+        error: str | None = None,
+        error_description: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        """Keep the issuer and what it said."""
+        super().__init__(message, hint=hint, error=error, error_description=error_description, status=status)
+        self.issuer = issuer
+
+
+class RegistrationRequiredError(RegistrationError):
+    """There is no way to register by itself: a client has to be registered by hand."""
+
+
+class AuthorizationError(_ServerError):
+    """The authorization step failed."""
+
+
+class AccessDeniedError(AuthorizationError):
+    """The person, or the authorization server on their behalf, said no."""
+
+
+class AuthorizationTimeoutError(AuthorizationError, TimeoutError):
+    """Nobody answered in time."""
+
+
+class InvalidRedirectError(AuthorizationError):
+    """The redirect is not an answer to our request; nothing in it was used."""
+
+
+class SignInRequiredError(AuthorizationError):
+    """A person has to sign in and nobody is there to ask."""
+
+
+class ScopeRequiredError(AuthorizationError):
+    """The server asks for scopes that this sign-in cannot get.
+
+    Attributes:
+        scopes: The scopes the server asked for.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, scopes: Sequence[str] = ()) -> None:
+        """Keep the scopes."""
+        super().__init__(message, hint=hint)
+        self.scopes = tuple(scopes)
+
+
+class TokenExchangeError(_ServerError):
+    """The token endpoint did not give tokens for the authorization code."""
+
+
+class TokenRefreshError(_ServerError):
+    """A refresh failed for now; everything stored is kept.
+
+    Attributes:
+        retry_after: Seconds the server asked to wait, or None.
+        transient: Whether waiting may help; False when the server understood and refused.
+    """
+
+    retry_after: float | None = None
+    transient: bool = True
+
+
+class RefreshRejectedError(TokenRefreshError):
+    """The refresh token is definitively no longer good: sign in again."""
+
+
+class RevocationError(_ServerError):
+    """The authorization server did not confirm a revocation."""
+
+
+class RequestNotRepeatedError(OAuthError):
+    """The sign-in is good now, but the request's body cannot be sent a second time: send it again.
+
+    Attributes:
+        response: The server's answer to the first attempt, a ``requests.Response``, or None.
+    """
+
+    response: object = None
+
+
+class TokenStorageError(OAuthError):
+    """A store failed.
+
+    Attributes:
+        store: The store's name, or None.
+        name: The entry's name, or None when the store as a whole failed.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, store: str | None = None, name: str | None = None
+    ) -> None:
+        """Keep the store and the entry."""
+        super().__init__(message, hint=hint)
+        self.store = store
+        self.name = name
+
+
+class StoreUnavailableError(TokenStorageError):
+    """This store cannot be used here; the message says why."""
+
+
+class StoreCorruptError(TokenStorageError):
+    """A stored entry cannot be read: damaged, swapped, or sealed with another key."""
+
+
+class MCPError(OAuthError):
+    """An MCP server answered a call with a JSON-RPC error.
+
+    Attributes:
+        code: The JSON-RPC error code, or None when the answer was no JSON-RPC at all.
+        data: What the server added, or None.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, code: int | None = None, data: object = None) -> None:
+        """Keep code and data."""
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.data = data
+
+
+class UnsavedTokensWarning(UserWarning):
+    """Fresh tokens could not be stored; they are used until the process ends."""

@@ -1,0 +1,121 @@
+"""The authorization code grant with PKCE, through a person's browser. RFC 6749 section 4.1, RFC 7636, RFC 8252."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlsplit
+
+from ..exceptions import AuthorizationError, OAuthError, printable
+from ..models.client import ClientRegistration
+from ..models.redirect import parse_redirect
+from ..protocol.authorization import (
+    AuthorizationRequest,
+    build_authorization_request,
+    build_state,
+    read_response,
+)
+from ..protocol.pkce import require_pkce
+from ..protocol.reply import TransportFailure
+from ..protocol.token_endpoint import CLIENT_ERRORS, exchange_code
+from ..urls import require_secure
+from .base import Grant, GrantContext, Obtained
+
+logger = logging.getLogger(__name__)
+
+#: Answers of an authorization endpoint that mean it does not know the client; a login page is 200 or a redirect.
+_UNKNOWN_CLIENT = frozenset({400, 404, 410, 422, 500})
+
+
+class AuthorizationCodeGrant(Grant):
+    """Sends the person to the authorization server and redeems the code they come back with."""
+
+    name = "authorization_code"
+
+    def obtain(self, context: GrantContext) -> Obtained:
+        """Obtain tokens.
+
+        Raises:
+            InsecureURLError: An endpoint may not be contacted or opened.
+            AuthorizationError: The server lacks PKCE or an endpoint, the person declined or did not answer,
+                or the answer is not ours.
+            RegistrationError: We could not be registered.
+            TokenExchangeError: The code was not accepted.
+        """
+        token_endpoint = self._require_endpoints(context)
+        state = build_state()
+        wished = context.redirect_uri
+        with context.prompt.listen(wished, state=state, exact=context.exact_redirect) as listener:
+            try:
+                registration = self._known_client(context, listener.redirect_uri)
+                request = self._request(context, registration, listener.redirect_uri, state)
+                context.prompt.show(request.url, listener=listener, server_url=context.server_url)
+                code = read_response(listener.wait(context.options.sign_in_timeout), request)
+                granted = exchange_code(
+                    context.http,
+                    token_endpoint,
+                    registration,
+                    code=code,
+                    verifier=request.verifier,
+                    redirect_uri=request.redirect_uri,
+                    resource=context.resource,
+                    requested_scope=" ".join(context.scopes) or None,
+                    extra=context.options.token_params,
+                )
+            except OAuthError as error:
+                listener.conclude(error)
+                raise
+            listener.conclude(None)
+            missing = set(context.scopes) - set(granted.tokens.scopes)
+            if missing:
+                logger.warning("granted without: %s", printable(" ".join(sorted(missing))))
+            return Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=request.redirect_uri)
+
+    def _require_endpoints(self, context: GrantContext) -> str:
+        """Check all that can be checked before anything is bound, registered or opened."""
+        require_pkce(context.server)
+        local = context.http.allow_loopback
+        require_secure(context.server.authorization_endpoint or "", "authorization endpoint", allow_loopback=local)
+        endpoint = context.server.token_endpoint
+        if not endpoint:
+            raise AuthorizationError(
+                f"The authorization server {printable(context.server.issuer)} has no token endpoint."
+            )
+        require_secure(endpoint, "token endpoint", allow_loopback=local)
+        return endpoint
+
+    def _request(
+        self, context: GrantContext, registration: ClientRegistration, redirect_uri: str, state: str
+    ) -> AuthorizationRequest:
+        return build_authorization_request(
+            context.server,
+            client_id=registration.client_id,
+            redirect_uri=redirect_uri,
+            state=state,
+            scopes=context.scopes,
+            resource=context.resource,
+            extra=context.options.authorize_params,
+            allow_loopback=context.http.allow_loopback,
+        )
+
+    def _known_client(self, context: GrantContext, redirect_uri: str) -> ClientRegistration:
+        """Return our registration; one from an earlier process is shown to the server first.
+
+        A server that has forgotten a client says so in the browser only, where we never hear of it. So the
+        address is asked once without a browser, with a state and challenge of its own.
+        """
+        registration = context.identify(redirect_uri, False)
+        if context.doubtful is None or registration != context.doubtful:
+            return registration
+        probe = self._request(context, registration, redirect_uri, build_state())
+        try:
+            reply = context.http.send("GET", probe.url, what="authorization endpoint")
+        except TransportFailure:
+            return registration
+        forgotten = reply.status in _UNKNOWN_CLIENT
+        location = reply.headers.get("location", "")
+        if location.startswith(redirect_uri) and urlsplit(location).query:
+            forgotten = parse_redirect(location).get("error") in CLIENT_ERRORS
+        if not forgotten:
+            return registration
+        logger.warning("%s no longer knows us (%s); registering anew", context.server.issuer, reply.describe())
+        return context.identify(redirect_uri, True)

@@ -1,0 +1,268 @@
+"""The door for many servers by name, and for headers that another program sends. RFC 6750 section 2.1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+import requests
+
+from .authorizer import Attempts, Authorizer
+from .exceptions import InsecureURLError, TokenRefreshError
+from .flow import OAuthFlow
+from .models.config import OAuthConfig
+from .models.options import SignInOptions
+from .models.tokens import OAuthTokens
+from .prompts import Prompt
+from .protocol.challenge import select_challenge
+from .protocol.transport import Transport
+from .stores import TokenManager, default_manager
+from .urls import is_loopback, require_secure, same_origin, without_query
+
+
+class OAuthHandler:
+    """Keeps the sign-ins of many servers, each under a name.
+
+    Args:
+        token_manager: Where they are kept; None takes the default store.
+        options: What to choose at every sign-in.
+        prompt: How a person is asked; None chooses by what this process is.
+        session: Makes the requests, and supplies proxies, CA bundle and adapters; None makes one.
+
+    Example::
+
+        handler = OAuthHandler()
+        answer = handler.authenticated_request(
+            "notion", "https://mcp.notion.com/mcp", "https://mcp.notion.com/mcp", method="POST", json={...}
+        )
+    """
+
+    def __init__(
+        self,
+        token_manager: TokenManager | None = None,
+        *,
+        options: SignInOptions | None = None,
+        prompt: Prompt | None = None,
+        session: requests.Session | None = None,
+    ) -> None:
+        """Read and send nothing yet."""
+        self.token_manager = token_manager or default_manager()
+        self._options = options or SignInOptions()
+        self._prompt = prompt
+        self._session = session or requests.Session()
+        self._authorizers: dict[tuple[str, str], Authorizer] = {}
+
+    def ensure_authenticated_mcp(
+        self, server_name: str, server_url: str, scopes: Iterable[str] | None = None
+    ) -> OAuthTokens:
+        """Return good tokens for an MCP server: stored, renewed, or from the person.
+
+        Args:
+            server_name: Name of the sign-in.
+            server_url: The MCP server.
+            scopes: Scopes the tokens have to cover; None follows the server.
+
+        Raises:
+            OAuthError: There are none and none could be got; the subclass says why.
+        """
+        return self._authorizer(server_name, server_url).ensure(scopes)
+
+    def ensure_authenticated(self, server_name: str, oauth_config: OAuthConfig) -> OAuthTokens:
+        """Return good tokens from explicit endpoints: stored, renewed, or from the person.
+
+        Args:
+            server_name: Name of the sign-in.
+            oauth_config: The endpoints, and who we are.
+
+        Raises:
+            OAuthError: There are none and none could be got; the subclass says why.
+        """
+        manager = self.token_manager
+        with manager.exclusive(server_name, purpose="sign-in", timeout=self._options.sign_in_timeout + 60):
+            with manager.exclusive(server_name):
+                record = manager.load_record(server_name)
+                tokens = record.tokens if record else None
+                flow = OAuthFlow(oauth_config, prompt=self._prompt, session=self._session, record=record)
+                if tokens is not None and not tokens.is_expired():
+                    return tokens
+                if tokens is not None and tokens.refresh_token:
+                    try:
+                        tokens = flow.refresh_token()
+                    except TokenRefreshError as failure:
+                        if failure.transient:
+                            raise
+                    else:
+                        manager.save_record(server_name, flow.record)
+                        return tokens
+            tokens = flow.authorize()
+            with manager.exclusive(server_name):
+                manager.save_record(server_name, flow.record)
+            return tokens
+
+    def prepare_headers_for_mcp_server(
+        self,
+        server_name: str,
+        server_url: str,
+        scopes: Iterable[str] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Return headers with a good token: for SSE, for a WebSocket handshake, for another library.
+
+        Args:
+            server_name: Name of the sign-in.
+            server_url: The MCP server.
+            scopes: Scopes the token has to cover; None follows the server.
+            extra_headers: Further headers.
+
+        Raises:
+            OAuthError: As :meth:`ensure_authenticated_mcp`.
+        """
+        tokens = self.ensure_authenticated_mcp(server_name, server_url, scopes)
+        return _with_token(tokens, extra_headers)
+
+    def prepare_headers_with_oauth_config(
+        self, server_name: str, oauth_config: OAuthConfig, extra_headers: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Return headers with a good token from explicit endpoints. Raises as :meth:`ensure_authenticated`."""
+        return _with_token(self.ensure_authenticated(server_name, oauth_config), extra_headers)
+
+    def prepare_server_headers(
+        self, server_config: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Return headers for a server described by a mapping.
+
+        Args:
+            server_config: ``name`` and ``url``; optional ``scopes`` and ``headers``. A server with a
+                ``command`` instead of a ``url`` takes its credentials from the environment and gets none here.
+            extra_headers: Further headers.
+
+        Raises:
+            ValueError: ``name`` or ``url`` is missing.
+            OAuthError: As :meth:`ensure_authenticated_mcp`.
+        """
+        headers = {**(server_config.get("headers") or {}), **(extra_headers or {})}
+        if "command" in server_config:
+            return headers
+        name, url = server_config.get("name"), server_config.get("url")
+        if not name or not url:
+            raise ValueError("a server is described by its 'name' and 'url'")
+        return self.prepare_headers_for_mcp_server(name, url, server_config.get("scopes"), headers)
+
+    def get_authorization_header(self, server_name: str) -> str | None:
+        """Return the ``Authorization`` value stored under a name; None without one that is good now.
+
+        Raises:
+            TokenStorageError: The store cannot be read.
+        """
+        tokens = self.token_manager.load_tokens(server_name)
+        return None if tokens is None or tokens.is_expired() else tokens.get_authorization_header()
+
+    def authenticated_request(
+        self,
+        server_name: str,
+        server_url: str,
+        url: str,
+        method: str = "GET",
+        scopes: Iterable[str] | None = None,
+        retry_on_401: bool = True,
+        **kwargs: Any,
+    ) -> requests.Response:
+        """Make a request with a good token; renew it and repeat once when the server refuses it.
+
+        Args:
+            server_name: Name of the sign-in.
+            server_url: The MCP server.
+            url: Where to send the request; on the server's origin.
+            method: HTTP method.
+            scopes: Scopes the token has to cover; None follows the server.
+            retry_on_401: Whether to repeat once after a 401.
+            kwargs: As ``requests.Session.request`` takes them.
+
+        Raises:
+            InsecureURLError: ``url`` is on another origin than ``server_url``.
+            requests.HTTPError: The answer is an error still.
+            OAuthError: As :meth:`ensure_authenticated_mcp`.
+        """
+        if not same_origin(url, server_url):
+            raise InsecureURLError(
+                f"{without_query(url)} is not on the origin of {without_query(server_url)}; the token was not sent.",
+                hint="Tokens go only to the server they were made for.",
+            )
+        authorizer = self._authorizer(server_name, server_url)
+        sent = authorizer.ensure(scopes).get_authorization_header()
+        response = self._session.request(method, url, auth=_Bearer(sent), **kwargs)
+        if response.status_code == 401 and retry_on_401:
+            challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
+            better = authorizer.answer(challenge, rejected=sent, attempts=Attempts(), http=authorizer.http)
+            if better is not None:
+                response.close()
+                response = self._session.request(method, url, auth=_Bearer(better), **kwargs)
+        response.raise_for_status()
+        return response
+
+    def clear_tokens(self, server_name: str) -> bool:
+        """Remove the tokens kept under a name, telling no server; tell whether there were any.
+
+        Raises:
+            TokenStorageError: They could not be removed.
+        """
+        self._forget(server_name)
+        return self.token_manager.delete_tokens(server_name)
+
+    def logout(self, server_name: str, server_url: str | None = None) -> bool:
+        """Remove the tokens and revoke them at the server; they are gone here even if that fails.
+
+        Args:
+            server_name: Name of the sign-in.
+            server_url: The MCP server; None takes it from the store.
+
+        Returns:
+            Whether the server confirmed that they are revoked.
+
+        Raises:
+            TokenStorageError: They could not be removed here.
+        """
+        record = self.token_manager.load_record(server_name)
+        url = server_url or (record.server_url or record.token_endpoint if record else None)
+        if not url:
+            return False
+        self._forget(server_name)
+        return self._authorizer(server_name, url).sign_out()
+
+    def _authorizer(self, server_name: str, server_url: str) -> Authorizer:
+        host = require_secure(server_url, "MCP server URL").hostname
+        key = (server_name, server_url)
+        if key not in self._authorizers:
+            http = Transport(
+                session=self._session, headers_for=self._options.headers_for, allow_loopback=is_loopback(host)
+            )
+            made = Authorizer(
+                server_url,
+                manager=self.token_manager,
+                name=server_name,
+                options=self._options,
+                prompt=self._prompt,
+                http=http,
+            )
+            self._authorizers.setdefault(key, made)
+        return self._authorizers[key]
+
+    def _forget(self, server_name: str) -> None:
+        for key in [key for key in self._authorizers if key[0] == server_name]:
+            del self._authorizers[key]
+
+
+@attrs.frozen
+class _Bearer(requests.auth.AuthBase):
+    """Puts a token on a request; as an auth object it keeps ``.netrc`` out."""
+
+    value: str = attrs.field(repr=False)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self.value
+        return request
+
+
+def _with_token(tokens: OAuthTokens, extra_headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {**(extra_headers or {}), "Authorization": tokens.get_authorization_header()}

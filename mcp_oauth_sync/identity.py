@@ -1,0 +1,201 @@
+"""Who we are to an authorization server: pre-registered, client-id document, saved, newly registered, or an error.
+
+MCP client registration (order of ways, binding to the issuer); RFC 7591.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Sequence
+
+import attrs
+
+from .exceptions import RegistrationError, RegistrationRequiredError, printable
+from .models.client import DYNAMIC, ClientRegistration
+from .models.metadata import AuthorizationServerMetadata
+from .models.options import SignInOptions
+from .protocol.client_auth import select_method
+from .protocol.client_id_document import build_document_registration
+from .protocol.registration import register_client
+from .protocol.server_metadata import same_issuer
+from .protocol.transport import Transport
+from .urls import is_loopback
+
+logger = logging.getLogger(__name__)
+
+
+class Way(enum.Enum):
+    """How we come to be known."""
+
+    PREREGISTERED = enum.auto()
+    DOCUMENT = enum.auto()
+    SAVED = enum.auto()
+    DYNAMIC = enum.auto()
+
+
+def choose_way(
+    options: SignInOptions,
+    server: AuthorizationServerMetadata,
+    saved: ClientRegistration | None,
+    *,
+    scopes: Sequence[str] = (),
+) -> Way:
+    """Choose the way, before anything is bound or opened.
+
+    Args:
+        options: The caller's choices.
+        server: The authorization server.
+        saved: What an earlier sign-in left; None when there was none.
+        scopes: The scopes about to be requested.
+
+    Raises:
+        RegistrationError: The client given by the caller belongs to another authorization server.
+        RegistrationRequiredError: There is no way; the message says what to register.
+    """
+    if options.client_id is not None:
+        _require_same_issuer(options, server, saved)
+        return Way.PREREGISTERED
+    if options.client_id_metadata_url and server.client_id_metadata_document_supported:
+        return Way.DOCUMENT
+    if saved is not None and saved.source != DYNAMIC:
+        if same_issuer(saved.issuer or "", server.issuer):
+            return Way.SAVED
+        if not server.registration_endpoint:
+            raise _wrong_issuer(saved.client_id, saved.issuer or "", server)
+    if saved is not None and is_usable(saved, server, scopes=scopes):
+        return Way.SAVED
+    if server.registration_endpoint:
+        return Way.DYNAMIC
+    raise RegistrationRequiredError(
+        f"The authorization server {printable(server.issuer)} registers no clients by itself.",
+        hint=f"Register a native (public) client there by hand with the redirect URI {_shown(options)} and pass its "
+        "client_id= (and client_secret= if it has one).",
+        issuer=server.issuer,
+    )
+
+
+def _shown(options: SignInOptions) -> str:
+    if options.callback_port:
+        return options.redirect_uri
+    host = options.redirect_uri.removeprefix("http://").removesuffix(":0/callback")
+    return f"http://{host}/callback, any port (or choose one with callback_port=)"
+
+
+def _require_same_issuer(
+    options: SignInOptions, server: AuthorizationServerMetadata, saved: ClientRegistration | None
+) -> None:
+    bound = options.issuer
+    if bound is None and saved is not None and saved.client_id == options.client_id:
+        bound = saved.issuer
+    if bound is not None and not same_issuer(bound, server.issuer):
+        raise _wrong_issuer(options.client_id or "", bound, server)
+
+
+def _wrong_issuer(client_id: str, bound: str, server: AuthorizationServerMetadata) -> RegistrationError:
+    return RegistrationError(
+        f"The client {printable(client_id)!r} belongs to {printable(bound)}, but the server now uses "
+        f"{printable(server.issuer)}; it was not used there.",
+        hint="Register a client at the new authorization server and pass its client_id= and issuer=.",
+        issuer=server.issuer,
+    )
+
+
+def is_usable(
+    saved: ClientRegistration,
+    server: AuthorizationServerMetadata,
+    *,
+    scopes: Sequence[str] = (),
+    redirect_uri: str | None = None,
+) -> bool:
+    """Tell whether a saved registration still fits: issuer, secret, scopes, redirect URI.
+
+    Args:
+        saved: The registration.
+        server: The authorization server.
+        scopes: The scopes about to be requested.
+        redirect_uri: The redirect that is really bound; None while it is not known yet.
+    """
+    if not same_issuer(saved.issuer or "", server.issuer) or saved.is_expired():
+        return False
+    if saved.source != DYNAMIC:
+        return True
+    if saved.scope is not None and not set(scopes) <= set(saved.scope.split()):
+        return False
+    return redirect_uri is None or not saved.redirect_uris or redirect_uri in saved.redirect_uris
+
+
+def identify(
+    way: Way,
+    http: Transport,
+    options: SignInOptions,
+    server: AuthorizationServerMetadata,
+    saved: ClientRegistration | None,
+    *,
+    redirect_uri: str,
+    scopes: Sequence[str],
+) -> ClientRegistration:
+    """Return who we are, registering if need be.
+
+    Args:
+        way: From :func:`choose_way`.
+        http: The transport.
+        options: The caller's choices.
+        server: The authorization server.
+        saved: What an earlier sign-in left; None when there was none.
+        redirect_uri: The redirect that is really bound.
+        scopes: The scopes about to be requested.
+
+    Raises:
+        InsecureURLError: The registration endpoint may not be contacted.
+        RegistrationError: No registration came of it.
+        RegistrationRequiredError: A new one is needed, and the server makes none.
+    """
+    if way is Way.PREREGISTERED and (given := options.preregistered):
+        method = select_method(given, server)
+        return attrs.evolve(given, issuer=server.issuer, token_endpoint_auth_method=method)
+    if way is Way.DOCUMENT and options.client_id_metadata_url:
+        return build_document_registration(options.client_id_metadata_url, server)
+    if way is Way.SAVED and saved and is_usable(saved, server, scopes=scopes, redirect_uri=redirect_uri):
+        return saved
+    if not server.registration_endpoint:
+        raise RegistrationRequiredError(
+            f"The saved registration at {printable(server.issuer)} no longer fits, and no new one can be made.",
+            hint=f"Register a client there with the redirect URI {redirect_uri} and pass its client_id=.",
+            issuer=server.issuer,
+        )
+    return _register(http, options, server, redirect_uri, scopes)
+
+
+def _register(
+    http: Transport,
+    options: SignInOptions,
+    server: AuthorizationServerMetadata,
+    redirect_uri: str,
+    scopes: Sequence[str],
+) -> ClientRegistration:
+    logger.debug("registering at %s", printable(server.issuer))
+    registration = register_client(
+        http,
+        server,
+        options.client_metadata,
+        redirect_uris=(redirect_uri,),
+        scopes=scopes,
+        initial_access_token=options.initial_access_token,
+    )
+    # What the server did not repeat is what we asked for: the redirect decides whether it can be used again.
+    return registration if registration.redirect_uris else attrs.evolve(registration, redirect_uris=(redirect_uri,))
+
+
+def wished_redirect(options: SignInOptions, saved: ClientRegistration | None) -> tuple[str, bool]:
+    """Return (the redirect to listen on, whether only that port will do).
+
+    A port asked for wins; else the one registered earlier, as long as it is free; else any free one.
+    """
+    if options.callback_port:
+        return options.redirect_uri, True
+    for uri in saved.redirect_uris if saved and saved.source == DYNAMIC else ():
+        host, _, rest = uri.removeprefix("http://").rpartition(":")
+        if uri.startswith("http://") and is_loopback(host.strip("[]")) and host.strip("[]") == options.callback_host:
+            return f"http://{host}:{rest}", False
+    return options.redirect_uri, False

@@ -1,0 +1,1 @@
+"""Speaking MCP over requests."""

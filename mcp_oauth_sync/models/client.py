@@ -1,0 +1,132 @@
+"""What a client asks to be, and what an authorization server made of it. RFC 7591 sections 2 and 3.2."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from .document import Document, number, required_text, text, texts
+from .secret import secret_or_none
+
+#: How a registration came about.
+PREREGISTERED, DOCUMENT, DYNAMIC = "pre-registered", "client-id document", "dynamic"
+
+
+def as_texts(value: Iterable[str]) -> tuple[str, ...]:
+    """Return strings as a tuple."""
+    return tuple(value)
+
+
+@attrs.frozen(kw_only=True)
+class ClientMetadata:
+    """What we ask for when registering.
+
+    Attributes:
+        client_name: Shown to the person on the consent page.
+        client_uri: A page about the program; None leaves it out.
+        grant_types: Grants the client will use.
+        response_types: Kinds of authorization response.
+        application_type: "native" for everything that runs on a person's machine.
+        token_endpoint_auth_method: None lets the library choose what the server offers.
+        scope: Scopes to register for, as on the wire; None registers for those about to be requested.
+        extra: Further members sent as they are ("software_statement", "logo_uri", ...).
+
+    RFC 7591 section 2; OpenID Connect Registration section 2 (``application_type``).
+    """
+
+    client_name: str = "mcp-oauth-sync"
+    client_uri: str | None = None
+    grant_types: tuple[str, ...] = attrs.field(default=("authorization_code", "refresh_token"), converter=as_texts)
+    response_types: tuple[str, ...] = attrs.field(default=("code",), converter=as_texts)
+    application_type: str = "native"
+    token_endpoint_auth_method: str | None = None
+    scope: str | None = None
+    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ClientRegistration:
+    """What we are to one authorization server; never used at another.
+
+    Attributes:
+        client_id: The client identifier.
+        issuer: The authorization server it belongs to; None binds it to the first one it is used at.
+        client_secret: None for public clients; never shown by ``repr``.
+        client_secret_expires_at: Seconds since the epoch; None means it does not expire.
+        token_endpoint_auth_method: The method in use; None until one is settled.
+        redirect_uris: Registered redirect URIs; empty when not said.
+        scope: Scopes the client is registered for, as on the wire; None when not said.
+        client_name: Registered name; None when not said.
+        registration_client_uri: Where to manage the registration (RFC 7592); None when not offered.
+        registration_access_token: The credential for that; never shown by ``repr``.
+        source: How the registration came about.
+
+    RFC 7591 section 3.2.1.
+    """
+
+    client_id: str = attrs.field()
+    issuer: str | None = None
+    client_secret: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
+    client_secret_expires_at: float | None = None
+    token_endpoint_auth_method: str | None = None
+    redirect_uris: tuple[str, ...] = attrs.field(default=(), converter=as_texts)
+    scope: str | None = None
+    client_name: str | None = None
+    registration_client_uri: str | None = None
+    registration_access_token: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
+    source: str = PREREGISTERED
+
+    @client_id.validator
+    def _not_empty(self, _: object, value: object) -> None:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError("client_id must not be empty")
+
+    def is_expired(self, *, now: float | None = None) -> bool:
+        """Tell whether the client secret is past its time.
+
+        Args:
+            now: Wall-clock seconds since the epoch; None means the present.
+        """
+        if not self.client_secret_expires_at:
+            return False
+        return self.client_secret_expires_at <= (time.time() if now is None else now)
+
+    @classmethod
+    def from_response(cls, document: Document, *, issuer: str) -> ClientRegistration:
+        """Check the types of a registration response; only ``client_id`` has to be there.
+
+        Raises:
+            MalformedDocument: ``client_id`` is missing or a member has a wrong type.
+        """
+        return cls._read(document, issuer=issuer, source=DYNAMIC)
+
+    @classmethod
+    def _read(cls, document: Document, *, issuer: str | None, source: str) -> ClientRegistration:
+        return cls(
+            client_id=required_text(document, "client_id"),
+            issuer=issuer,
+            client_secret=text(document, "client_secret"),
+            client_secret_expires_at=number(document, "client_secret_expires_at") or None,
+            token_endpoint_auth_method=text(document, "token_endpoint_auth_method"),
+            redirect_uris=texts(document, "redirect_uris") or (),
+            scope=text(document, "scope"),
+            client_name=text(document, "client_name"),
+            registration_client_uri=text(document, "registration_client_uri"),
+            registration_access_token=text(document, "registration_access_token"),
+            source=source,
+        )
+
+    def to_record(self) -> dict[str, object]:
+        """Return every field by name, secrets included; None is left out."""
+        return attrs.asdict(self, filter=lambda _, value: value is not None)
+
+    @classmethod
+    def from_record(cls, document: Document) -> ClientRegistration:
+        """Rebuild from :meth:`to_record`.
+
+        Raises:
+            MalformedDocument: A member is missing or of a wrong type.
+        """
+        return cls._read(document, issuer=text(document, "issuer"), source=text(document, "source") or PREREGISTERED)

@@ -1,0 +1,127 @@
+"""Everything one sign-in leaves behind, so that a later process needs no discovery."""
+
+from __future__ import annotations
+
+import json
+
+import attrs
+
+from .client import ClientRegistration
+from .document import Document, MalformedDocument, number, text
+from .tokens import OAuthTokens
+
+#: Version of the stored form. Older ones are read; newer ones are refused and left alone.
+SCHEMA = 1
+
+
+class NewerSchema(MalformedDocument):
+    """The record was written by a newer version of this library."""
+
+
+@attrs.frozen(kw_only=True)
+class ServerRecord:
+    """One server, one sign-in.
+
+    Attributes:
+        server_url: The MCP server; empty for a sign-in from explicit endpoints.
+        issuer: The authorization server that issued the tokens; empty when unknown.
+        resource: The ``resource`` sent in every request; None when none was sent.
+        token_endpoint: Where to refresh; None until known.
+        revocation_endpoint: Where to revoke; None when not offered.
+        registration: Who we are to the issuer; None until known.
+        tokens: What we hold; None when signed out.
+        requested_scope: The scope last asked for, as on the wire; None when none was.
+        redirect_uri: The redirect of the last sign-in; None until known.
+    """
+
+    server_url: str = ""
+    issuer: str = ""
+    resource: str | None = None
+    token_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    registration: ClientRegistration | None = None
+    tokens: OAuthTokens | None = None
+    requested_scope: str | None = None
+    redirect_uri: str | None = None
+
+    def can_refresh(self) -> bool:
+        """Tell whether the record holds all a refresh needs."""
+        return bool(
+            self.tokens
+            and self.tokens.refresh_token
+            and self.token_endpoint
+            and self.registration
+            and not self.registration.is_expired()
+        )
+
+    def to_record(self) -> dict[str, object]:
+        """Return the record as plain values for a store, secrets included."""
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                "server_url",
+                "issuer",
+                "resource",
+                "token_endpoint",
+                "revocation_endpoint",
+                "requested_scope",
+                "redirect_uri",
+            )
+        }
+        plain["registration"] = self.registration.to_record() if self.registration else None
+        plain["tokens"] = self.tokens.to_record() if self.tokens else None
+        return {"schema": SCHEMA, **{name: value for name, value in plain.items() if value is not None}}
+
+    @classmethod
+    def from_record(cls, document: Document) -> ServerRecord:
+        """Rebuild from :meth:`to_record`; members this version does not know are dropped.
+
+        Raises:
+            NewerSchema: A newer version wrote it.
+            MalformedDocument: A member is missing or of a wrong type.
+        """
+        schema = number(document, "schema")
+        if schema is None or schema != int(schema) or schema < 1:
+            raise MalformedDocument("'schema' is not a version")
+        if schema > SCHEMA:
+            raise NewerSchema(f"schema {int(schema)} is newer than {SCHEMA}")
+        registration, tokens = (_section(document, member) for member in ("registration", "tokens"))
+        return cls(
+            server_url=text(document, "server_url") or "",
+            issuer=text(document, "issuer") or "",
+            resource=text(document, "resource"),
+            token_endpoint=text(document, "token_endpoint"),
+            revocation_endpoint=text(document, "revocation_endpoint"),
+            registration=None if registration is None else ClientRegistration.from_record(registration),
+            tokens=None if tokens is None else OAuthTokens.from_record(tokens),
+            requested_scope=text(document, "requested_scope"),
+            redirect_uri=text(document, "redirect_uri"),
+        )
+
+    def to_json(self) -> str:
+        """Return the stored form."""
+        return json.dumps(self.to_record(), separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, stored: str) -> ServerRecord:
+        """Rebuild from :meth:`to_json`.
+
+        Raises:
+            MalformedDocument: It is not a record.
+        """
+        try:
+            document = json.loads(stored)
+        except ValueError:
+            raise MalformedDocument("it is not JSON") from None
+        if not isinstance(document, dict):
+            raise MalformedDocument("it is not a JSON object")
+        return cls.from_record(document)
+
+
+def _section(document: Document, member: str) -> Document | None:
+    value = document.get(member)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise MalformedDocument(f"{member!r} is not an object")
+    return value

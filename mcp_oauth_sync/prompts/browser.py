@@ -1,0 +1,71 @@
+"""Asking through the system browser, with the answer on the loopback interface. RFC 8252 section 7.3."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import webbrowser
+from contextlib import AbstractContextManager
+from typing import TextIO
+
+from .base import Listener, Prompt
+from .loopback import loopback_listener
+
+logger = logging.getLogger(__name__)
+
+
+class BrowserPrompt(Prompt):
+    """Opens the system browser, and prints the address for when it does not come up.
+
+    Args:
+        output: Where the address is printed; None means standard error.
+
+    Example::
+
+        OAuth("https://mcp.example.com/mcp", prompt=BrowserPrompt())
+    """
+
+    def __init__(self, *, output: TextIO | None = None) -> None:
+        """Print to ``output``."""
+        self._output = output
+
+    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
+        """Listen on the loopback interface."""
+        return loopback_listener(redirect_uri, state=state, exact=exact)
+
+    def show(self, url: str, *, listener: Listener, server_url: str) -> None:
+        """Open the browser without waiting for it, and print the address."""
+        opens = browser_at_hand()
+        first = "A browser window opens now. If it does not," if opens else "No browser can be opened from here:"
+        self._print(
+            f"Sign in to {server_url}\n{first} open this address in a browser on this machine:\n\n  {url}\n\n"
+            "Waiting for the answer. Ctrl-C stops."
+        )
+        if opens:
+            threading.Thread(target=_open, args=(url,), name="mcp-oauth-sync browser", daemon=True).start()
+
+    def _print(self, text: str) -> None:
+        output = self._output or sys.stderr
+        if output is not None:  # a windowed program on Windows has no standard error
+            print(text, file=output, flush=True)
+
+
+def browser_at_hand() -> bool:
+    """Tell whether opening a browser makes sense: there is a screen, or the user named a browser.
+
+    Without a screen the standard library would start a text browser on top of the running program.
+    """
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _open(url: str) -> None:
+    """Open the browser in a thread of its own: some launchers return only when the browser ends."""
+    try:
+        if not webbrowser.open(url):
+            logger.warning("no browser could be started; the address to open was printed")
+    except (webbrowser.Error, OSError, ValueError) as failure:
+        logger.warning("no browser could be started (%s); the address to open was printed", type(failure).__name__)

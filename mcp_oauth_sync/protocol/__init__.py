@@ -1,0 +1,1 @@
+"""What the RFCs say: one document or endpoint per file."""

@@ -1,0 +1,185 @@
+"""One sign-in at one known authorization server: who we are, the grant, one new registration if need be.
+
+What the step-by-step client, the flow with explicit endpoints and the authorizer share.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+
+from .exceptions import AuthorizationError, TokenExchangeError
+from .grants.authorization_code import AuthorizationCodeGrant
+from .grants.base import Grant, GrantContext, Obtained
+from .identity import Way, choose_way, identify, wished_redirect
+from .models.client import DYNAMIC, ClientRegistration
+from .models.metadata import AuthorizationServerMetadata
+from .models.options import SignInOptions
+from .models.record import ServerRecord
+from .prompts import Prompt, choose_prompt
+from .protocol.authorization import AuthorizationRequest, build_authorization_request, build_state
+from .protocol.pkce import require_pkce
+from .protocol.token_endpoint import CLIENT_ERRORS, exchange_code
+from .protocol.transport import Transport
+from .urls import without_query
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class SignIn:
+    """All that one sign-in needs to know.
+
+    Attributes:
+        http: The transport.
+        server: The authorization server.
+        server_url: What the sign-in is for.
+        resource: RFC 8707 resource; None sends none.
+        scopes: Scopes to ask for; empty asks for none.
+        options: The caller's choices.
+        prompt: How a person is asked; None chooses by what this process is.
+        grant: How tokens are obtained; None asks a person.
+        saved: What an earlier sign-in left of a registration; None when there was none.
+        redirect_uri: Redirect to listen on; None follows the options and the saved registration.
+    """
+
+    http: Transport
+    server: AuthorizationServerMetadata
+    server_url: str
+    resource: str | None = None
+    scopes: tuple[str, ...] = ()
+    options: SignInOptions = attrs.field(factory=SignInOptions)
+    prompt: Prompt | None = None
+    grant: Grant | None = None
+    saved: ClientRegistration | None = None
+    redirect_uri: str | None = None
+
+    def run(self) -> ServerRecord:
+        """Obtain tokens and return everything to keep.
+
+        A saved registration that the server turns out to have forgotten leads to one new registration.
+
+        Raises:
+            RegistrationError: We could not be registered.
+            AuthorizationError: The person declined or did not answer, or the answer is not ours.
+            TokenExchangeError: The code was not accepted.
+            InsecureURLError: A URL may not be contacted or opened.
+        """
+        try:
+            return self.keep(self._obtain(self.saved))
+        except (AuthorizationError, TokenExchangeError) as failure:
+            # Scopes belong to a registration too: some servers refuse those it was not made for.
+            refused = failure.error in CLIENT_ERRORS or failure.error == "invalid_scope"
+            if self.saved is None or self.saved.source != DYNAMIC or not refused:
+                raise
+            logger.warning("the saved registration was refused (%s); registering anew", failure.error)
+            return self.keep(self._obtain(None))
+
+    def start(self, redirect_uri: str) -> PendingSignIn:
+        """Build the request for a person whom the caller gets to the browser.
+
+        Raises:
+            AuthorizationError: The server lacks PKCE or an endpoint.
+            RegistrationError: We could not be registered.
+            InsecureURLError: An endpoint may not be opened.
+        """
+        require_pkce(self.server)
+        registration = self.register(redirect_uri)
+        request = build_authorization_request(
+            self.server,
+            client_id=registration.client_id,
+            redirect_uri=redirect_uri,
+            state=build_state(),
+            scopes=self.scopes,
+            resource=self.resource,
+            extra=self.options.authorize_params,
+            allow_loopback=self.http.allow_loopback,
+        )
+        return PendingSignIn(step=self, registration=registration, request=request)
+
+    def register(self, redirect_uri: str) -> ClientRegistration:
+        """Return who we are for a redirect, registering if need be.
+
+        Raises:
+            RegistrationError: We could not be registered.
+        """
+        way = choose_way(self.options, self.server, self.saved, scopes=self.scopes)
+        return self._identify(way, self.saved, redirect_uri)
+
+    def keep(self, obtained: Obtained) -> ServerRecord:
+        """Return everything a later process needs."""
+        return ServerRecord(
+            server_url=self.server_url,
+            issuer=self.server.issuer,
+            resource=self.resource,
+            token_endpoint=self.server.token_endpoint,
+            revocation_endpoint=self.server.revocation_endpoint,
+            registration=obtained.registration,
+            tokens=obtained.tokens,
+            requested_scope=" ".join(self.scopes) or None,
+            redirect_uri=obtained.redirect_uri,
+        )
+
+    def _obtain(self, saved: ClientRegistration | None) -> Obtained:
+        way = choose_way(self.options, self.server, saved, scopes=self.scopes)
+        wished, exact = wished_redirect(self.options, saved if way is Way.SAVED else None)
+        if self.redirect_uri is not None:
+            wished = self.redirect_uri
+        doubtful = saved if way is Way.SAVED and saved and saved.source == DYNAMIC else None
+        context = GrantContext(
+            http=self.http,
+            server=self.server,
+            server_url=without_query(self.server_url),
+            resource=self.resource,
+            scopes=self.scopes,
+            prompt=self.prompt or choose_prompt(),
+            redirect_uri=wished,
+            exact_redirect=exact,
+            identify=lambda uri, fresh: self._identify(Way.DYNAMIC if fresh else way, saved, uri),
+            doubtful=doubtful,
+            options=self.options,
+        )
+        return (self.grant or AuthorizationCodeGrant()).obtain(context)
+
+    def _identify(self, way: Way, saved: ClientRegistration | None, redirect_uri: str) -> ClientRegistration:
+        return identify(way, self.http, self.options, self.server, saved, redirect_uri=redirect_uri, scopes=self.scopes)
+
+
+@attrs.frozen(kw_only=True)
+class PendingSignIn:
+    """A sign-in whose person is on the way. Lives in memory only.
+
+    Attributes:
+        step: What it was started from.
+        registration: Who asks.
+        request: What the answer is checked against.
+    """
+
+    step: SignIn
+    registration: ClientRegistration
+    request: AuthorizationRequest
+
+    def redeem(self, code: str) -> ServerRecord:
+        """Exchange the code and return everything to keep.
+
+        Raises:
+            TokenExchangeError: It was not accepted.
+            AuthorizationError: The server has no token endpoint.
+        """
+        step = self.step
+        if not step.server.token_endpoint:
+            raise AuthorizationError("The authorization server has no token endpoint.")
+        granted = exchange_code(
+            step.http,
+            step.server.token_endpoint,
+            self.registration,
+            code=code,
+            verifier=self.request.verifier,
+            redirect_uri=self.request.redirect_uri,
+            resource=step.resource,
+            requested_scope=" ".join(step.scopes) or None,
+            extra=step.options.token_params,
+        )
+        uri = self.request.redirect_uri
+        return step.keep(Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=uri))

@@ -1,0 +1,118 @@
+"""Files that only their owner can read: 0600 from the moment they exist, replaced in one step, never through a link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+#: Largest file that is read.
+MAX_FILE = 1024 * 1024
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+class OddFileError(OSError):
+    """What lies there is not a plain file of ours; it was left alone."""
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory that only its owner can enter; an existing one that is open to others is closed.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        path.chmod(0o700)
+
+
+def read_private(path: Path) -> bytes | None:
+    """Return the bytes of a file, or None when there is none. A mode open to others is closed.
+
+    Raises:
+        OddFileError: It is a link, not a regular file, or too large.
+        OSError: It cannot be read.
+    """
+    try:
+        descriptor = os.open(path, _READ | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        return None
+    except OSError as failure:
+        if failure.errno in (errno.ELOOP, errno.EMLINK):
+            raise OddFileError(failure.errno, "it is a symbolic link") from None
+        raise
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OddFileError(errno.EINVAL, "it is not a regular file")
+        if status.st_size > MAX_FILE:
+            raise OddFileError(errno.EFBIG, f"it is larger than {MAX_FILE} bytes")
+        if os.name == "posix" and status.st_mode & 0o077 and status.st_nlink == 1:
+            with suppress(PermissionError):  # somebody else's file on a shared mount
+                os.fchmod(descriptor, 0o600)
+        return _read_all(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int) -> bytes:
+    data = b""
+    while len(data) <= MAX_FILE and (chunk := os.read(descriptor, MAX_FILE + 1 - len(data))):
+        data += chunk
+    return data
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file in one step that survives a crash: afterwards it is the old one or the new one.
+
+    Raises:
+        OSError: It could not be written; what was there is untouched.
+    """
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(temporary, _CREATE | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_directory(path.parent)
+
+
+def remove_private(path: Path) -> bool:
+    """Remove a file durably; tell whether there was one.
+
+    Raises:
+        OSError: It is there and cannot be removed.
+    """
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    sync_directory(path.parent)
+    return True
+
+
+def sync_directory(path: Path) -> None:
+    """Make a rename or removal durable, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(descriptor)
+    except OSError as failure:
+        if failure.errno not in (errno.EINVAL, errno.ENOTSUP):  # network file systems that cannot
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,5 @@
+"""Hand everything to setuptools; the metadata is in setup.cfg."""
+
+from setuptools import setup
+
+setup()

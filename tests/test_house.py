@@ -1,0 +1,226 @@
+"""The rules of the house that no linter knows: sizes, docstrings, quick imports, and what no file may say."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+
+import mcp_oauth_sync
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "mcp_oauth_sync"
+FILES = sorted(PACKAGE.rglob("*.py"))
+IDS = [path.relative_to(PACKAGE).as_posix() for path in FILES]
+every_file = pytest.mark.parametrize("path", FILES, ids=IDS)
+
+LINES = 250
+SLOW = (
+    *("argparse", "asyncio", "cryptography", "filelock", "http.server", "hvac", "keyring", "platformdirs"),
+    *("webbrowser",),
+)
+# Floors that must stay light however they are imported; they may use these modules inside a function.
+LIGHT = ("auth", "exceptions", "models", "protocol", "urls")
+
+# Written in two halves, so that this file may be searched like any other.
+HOSTS = ("py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com", "deb" + "ian.org/deb")
+PLACES = ("/wo" + "rk/", "/op" + "t/", "/tm" + "p/w")
+WORDS = (
+    *("shared/" + "design", "field" + "-notes", "acceptance" + " criteri", "co-authored" + "-by"),
+    *("chat" + "gpt", "open" + "ai", "co" + "pilot", "language" + " model", "ai" + "-generated"),
+)
+NUMBERED = re.compile(r"\b(?:AC-\d+|(?:issue|ticket|task) ?#?\d+)\b", re.IGNORECASE)
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def places(path: Path, found: Sequence[ast.AST]) -> list[str]:
+    return [f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}" for node in found]
+
+
+def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Walk modules and public classes; what is inside a function is its own business."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if not child.name.startswith("_"):
+                yield child
+                if isinstance(child, ast.ClassDef):
+                    yield from public_definitions(child)
+        elif isinstance(child, ast.If | ast.Try):
+            yield from public_definitions(child)
+
+
+@every_file
+def test_a_file_says_what_it_does_and_fits_its_room(path: Path) -> None:
+    assert ast.get_docstring(tree(path)), "no docstring"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES
+
+
+@every_file
+def test_everything_public_has_a_docstring(path: Path) -> None:
+    bare = [node for node in public_definitions(tree(path)) if not ast.get_docstring(node)]
+    overloads = [node for node in bare if isinstance(node, ast.FunctionDef) and _is_overload(node)]
+    assert places(path, [node for node in bare if node not in overloads]) == []
+
+
+def _is_overload(node: ast.FunctionDef) -> bool:
+    return any(isinstance(name, ast.Name) and name.id == "overload" for name in node.decorator_list)
+
+
+@every_file
+def test_only_the_command_line_catches_everything(path: Path) -> None:
+    handlers = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ExceptHandler)]
+    blind = [
+        node
+        for node in handlers
+        if node.type is None
+        or any(isinstance(name, ast.Name) and name.id == "Exception" for name in ast.walk(node.type))
+    ]
+    assert path.is_relative_to(PACKAGE / "cli") or places(path, blind) == []
+
+
+@every_file
+def test_only_the_command_line_and_the_prompts_print(path: Path) -> None:
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    prints = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    talkers = (PACKAGE / "cli", PACKAGE / "prompts")
+    assert any(path.is_relative_to(folder) for folder in talkers) or places(path, prints) == []
+
+
+@every_file
+def test_certificates_are_always_verified(path: Path) -> None:
+    assert places(path, [value for value in verify_settings(tree(path)) if is_constant(value, False)]) == []
+
+
+def verify_settings(module: ast.Module) -> Iterator[ast.expr]:
+    """Find what is given for ``verify``: as an argument, an attribute, a variable or a key."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.keyword) and node.arg == "verify":
+            yield node.value
+        elif isinstance(node, ast.Assign):
+            names = [getattr(target, "attr", getattr(target, "id", "")) for target in node.targets]
+            yield from [node.value] if "verify" in names else []
+        elif isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            yield from (value for key, value in pairs if is_constant(key, "verify"))
+
+
+def is_constant(node: ast.AST | None, value: object) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is type(value) and node.value == value
+
+
+def repository_files() -> list[Path]:
+    """List what git knows or would add; in an unpacked sdist, everything."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        paths = [ROOT / name for name in listed.split("\0") if name]
+    else:
+        paths = [path for path in ROOT.rglob("*") if not {"build", ".venv-tests"} & set(path.parts)]
+    return [path for path in paths if path.is_file()]
+
+
+def test_no_file_names_a_registry_a_machine_or_how_it_was_made() -> None:
+    said = []
+    for path in repository_files():
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        low = text.lower()
+        found = [word for word in (*HOSTS, *WORDS) if word in low]
+        found += [place for place in PLACES if re.search(rf"(?<![\w.*-]){re.escape(place)}", text)]
+        found += NUMBERED.findall(text)
+        said += [f"{path.relative_to(ROOT)}: {word}" for word in found]
+    assert said == []
+
+
+def modules_after(imports: str) -> set[str]:
+    """Return what a fresh interpreter has loaded after these imports."""
+    code = f"import sys, json; {imports}; print(json.dumps(sorted(sys.modules)))"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTHON"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=kept,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def already_loaded() -> set[str]:
+    return modules_after("import requests, attrs")
+
+
+def test_importing_the_library_loads_nothing_but_requests_and_attrs(already_loaded: set[str]) -> None:
+    loaded = modules_after("import mcp_oauth_sync; from mcp_oauth_sync import OAuth") - already_loaded
+    assert [name for name in SLOW if name in loaded] == []
+    foreign = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
+    assert foreign - {"mcp_oauth_sync"} == set()
+
+
+@pytest.mark.parametrize("room", LIGHT)
+def test_the_lower_floors_load_no_key_store_no_server_and_no_browser(room: str, already_loaded: set[str]) -> None:
+    names = [f"mcp_oauth_sync.{room}"]
+    module = importlib.import_module(names[0])
+    names += [f"{names[0]}.{found.name}" for found in pkgutil.iter_modules(getattr(module, "__path__", []))]
+    loaded = modules_after(f"import {', '.join(names)}") - already_loaded
+    assert [name for name in ("cryptography", "http.server", "hvac", "keyring", "webbrowser") if name in loaded] == []
+
+
+def test_every_public_name_is_there_and_says_what_it_is() -> None:
+    for name in mcp_oauth_sync.__all__:
+        value = getattr(mcp_oauth_sync, name)
+        assert isinstance(value, str) or value.__doc__, name
+
+
+def rfc_table() -> dict[str, set[str]]:
+    """Read the README's table: a row names one RFC or more, and in literals the rooms where it lives."""
+    document = publish_doctree(
+        (ROOT / "README.rst").read_text(encoding="utf-8"), settings_overrides={"report_level": 5}
+    )
+    rooms: dict[str, set[str]] = {}
+    for table in document.findall(nodes.table):
+        head = next(iter(table.findall(nodes.thead)), None)
+        if head is None or not head.astext().startswith("RFC"):
+            continue
+        for row in next(iter(table.findall(nodes.tbody))).findall(nodes.row):
+            what, *where = row.findall(nodes.entry)
+            names = {literal.astext() for cell in where for literal in cell.findall(nodes.literal)}
+            for number in re.findall(r"\b\d{4}\b", what.astext()):
+                rooms.setdefault(number, set()).update(names)
+    return rooms
+
+
+def cited_rfcs() -> dict[str, set[str]]:
+    """Return, for each room, the RFCs that its docstring cites. A folder's ``__init__`` goes by its name."""
+    return {
+        name.removesuffix(".py").removesuffix("/__init__"): set(
+            re.findall(r"RFC (\d{4})", ast.get_docstring(tree(path)) or "")
+        )
+        for name, path in zip(IDS, FILES, strict=True)
+    }
+
+
+def test_the_readme_and_the_files_agree_where_each_rfc_lives() -> None:
+    table, cited = rfc_table(), cited_rfcs()
+    assert table, "README.rst has no table whose first heading is RFC"
+    promised = {(number, room) for number, rooms in table.items() for room in rooms}
+    wrong = [f"RFC {number} is not in {room}" for number, room in promised if number not in cited.get(room, ())]
+    unlisted = [f"RFC {n} in {room}" for room, ns in cited.items() for n in ns if n not in table]
+    assert sorted(wrong) + sorted(unlisted) == []
