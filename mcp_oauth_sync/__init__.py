@@ -8,38 +8,35 @@ Example::
     session = requests.Session()
     session.auth = OAuth("https://mcp.example.com/mcp")
     session.post("https://mcp.example.com/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+
+Each public name is loaded when it is first named (PEP 562): the command line's ``--help`` does not wait for
+requests, and nobody waits for a web server who never asks a person.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import exceptions
-from .auth import OAuth
-from .client import MCPOAuthClient
-from .exceptions import OAuthError
-from .flow import OAuthFlow
-from .handler import OAuthHandler
-from .models import (
-    AuthorizationServerMetadata,
-    ClientMetadata,
-    ClientRegistration,
-    OAuthConfig,
-    OAuthTokens,
-    ProtectedResourceMetadata,
-    ServerRecord,
-    SignInOptions,
-)
-from .prompts import Listener, NoPrompt, Prompt
-from .stores import SecureTokenStore, TokenManager, TokenStoreBackend, TokenStoreFactory
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .prompts import BrowserPrompt, CallbackPrompt
-
-#: Names of the async original.
-MCPAuthorizationMetadata = AuthorizationServerMetadata
-DynamicClientRegistration = ClientRegistration
+    from . import exceptions
+    from .auth import OAuth
+    from .client import MCPOAuthClient
+    from .exceptions import OAuthError
+    from .flow import OAuthFlow
+    from .handler import OAuthHandler
+    from .models.client import ClientMetadata, ClientRegistration
+    from .models.client import ClientRegistration as DynamicClientRegistration
+    from .models.config import OAuthConfig
+    from .models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
+    from .models.metadata import AuthorizationServerMetadata as MCPAuthorizationMetadata
+    from .models.options import SignInOptions
+    from .models.record import ServerRecord
+    from .models.tokens import OAuthTokens
+    from .prompts import BrowserPrompt, CallbackPrompt, Listener, NoPrompt, Prompt
+    from .stores import SecureTokenStore, TokenManager, TokenStoreBackend, TokenStoreFactory
 
 __all__ = [
     "AuthorizationServerMetadata",
@@ -70,11 +67,41 @@ __all__ = [
     "exceptions",
 ]
 
+_ROOMS = {
+    "auth": ("OAuth",),
+    "client": ("MCPOAuthClient",),
+    "exceptions": ("OAuthError",),
+    "flow": ("OAuthFlow",),
+    "handler": ("OAuthHandler",),
+    "models.client": ("ClientMetadata", "ClientRegistration"),
+    "models.config": ("OAuthConfig",),
+    "models.metadata": ("AuthorizationServerMetadata", "ProtectedResourceMetadata"),
+    "models.options": ("SignInOptions",),
+    "models.record": ("ServerRecord",),
+    "models.tokens": ("OAuthTokens",),
+    "prompts": ("BrowserPrompt", "CallbackPrompt", "Listener", "NoPrompt", "Prompt"),
+    "stores": ("SecureTokenStore", "TokenManager", "TokenStoreBackend", "TokenStoreFactory"),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+#: Names of the async original.
+_ALIASES = {
+    "DynamicClientRegistration": "ClientRegistration",
+    "MCPAuthorizationMetadata": "AuthorizationServerMetadata",
+}
+
 
 def __getattr__(name: str) -> object:
-    """Load the prompts that need a web server when they are first named."""
-    if name in ("BrowserPrompt", "CallbackPrompt"):
-        from . import prompts
+    """Load a public name when it is first named, and keep it."""
+    if name == "exceptions":
+        return import_module(".exceptions", __name__)
+    told = _ALIASES.get(name, name)
+    if told not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_HOME[told]}", __name__), told)
+    globals()[name] = value
+    return value
 
-        return getattr(prompts, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    """List the names that are not loaded yet too."""
+    return sorted({*globals(), *__all__})

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+import attrs
 import requests
 from requests.auth import AuthBase
-from requests.cookies import extract_cookies_to_jar
 
 from .authorizer import Attempts, Authorizer
-from .exceptions import RequestNotRepeatedError
 from .models.client import ClientMetadata
 from .models.options import SignInOptions
 from .models.tokens import OAuthTokens
 from .prompts import Prompt
 from .protocol.challenge import select_challenge
 from .protocol.transport import Transport
+from .repeat import drain, repeat, shield_redirect
 from .stores import TokenManager, default_manager
 from .urls import is_loopback, require_secure, same_origin, without_query
 
@@ -28,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 #: Most repetitions of one request of the caller.
 MAX_REPEATS = 3
-#: Most bytes read from a refused answer to keep its connection; a longer one costs the connection.
-_DRAIN = 64 * 1024
 
 
 class OAuth(AuthBase):
@@ -59,7 +54,7 @@ class OAuth(AuthBase):
         oauth_headers: Further headers per origin for OAuth requests.
         token_manager: Where the sign-in is kept; None takes the default store.
         session: Its proxies, CA bundle, client certificate and adapters reach the OAuth endpoints; None
-            takes those of the request that was refused.
+            takes those of the requests to the server, and the environment's before the first one.
 
     Raises:
         InsecureURLError: ``server_url`` is neither https nor on the loopback interface.
@@ -120,6 +115,7 @@ class OAuth(AuthBase):
         self.server_url = server_url
         self._prefix = f"{parts.scheme}://{parts.netloc.lower()}/"
         self._session = session
+        self._connection: object = None  # the adapter that reached the server last
         self._http = Transport(
             session=session or requests.Session(),
             headers_for=options.headers_for,
@@ -185,86 +181,51 @@ class OAuth(AuthBase):
             header = self._authorizer.current()
             if header is not None:
                 request.headers["Authorization"] = header
-            request.register_hook("response", self._after)
+            request.hooks["response"].append(self._after)
         return request
 
     def _after(self, response: requests.Response, **sent_with: Any) -> requests.Response:
         """Look at an answer; the hook travels along redirects, so the origin is looked at again."""
-        if response.status_code not in (401, 403):
+        connection = getattr(response, "connection", None)
+        if response.status_code < 300 and connection is self._connection:
             return response
         if not same_origin(response.request.url or "", self.server_url):
             return response
-        return self._repeat_until_settled(response, sent_with)
+        if connection is not self._connection:
+            self._connection = connection
+            self._authorizer.http = attrs.evolve(self._way_of(response, sent_with), timeout=None)
+        if response.status_code in (401, 403):
+            response = self._repeat_until_settled(response, sent_with)
+        if response.is_redirect:
+            shield_redirect(response, self.server_url)
+        return response
+
+    def _way_of(self, response: requests.Response, sent_with: Mapping[str, Any]) -> Transport:
+        """Return what reaches the OAuth endpoints the way a request of the caller reached the server."""
+        return self._http if self._session is not None else self._http.like(response, sent_with)
 
     def _repeat_until_settled(self, response: requests.Response, sent_with: Mapping[str, Any]) -> requests.Response:
-        http = self._http if self._session is not None else self._http.like(response, sent_with)
-        attempts = Attempts()
+        http, attempts = self._way_of(response, sent_with), Attempts()
         for _ in range(MAX_REPEATS):
             if response.status_code not in (401, 403):
-                return response
+                break
             challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
             if response.status_code == 403 and not challenge.insufficient_scope:
-                return response
-            _drain(response, sent_with)
-            header = self._authorizer.answer(
-                challenge, rejected=_bearer(response.request), attempts=attempts, http=http
-            )
+                break
+            drain(response, sent_with)
+            rejected = _bearer(response.request)
+            try:
+                header = self._authorizer.answer(challenge, rejected=rejected, attempts=attempts, http=http)
+            except BaseException:
+                response.close()
+                raise
             if header is None:
-                return response
-            response = _repeat(response, header, sent_with)
+                break
+            response = repeat(response, header, sent_with)
         return response
 
 
 def _bearer(request: requests.PreparedRequest) -> str | None:
-    """Return the token value a request carried; what a ``.netrc`` put there after a redirect is not one."""
+    """Return the token value a request carried; what another hook of the caller put there is not one."""
     value = request.headers.get("Authorization")
     return value if isinstance(value, str) and value.startswith("Bearer ") else None
-
-
-def _drain(response: requests.Response, sent_with: Mapping[str, Any]) -> None:
-    """Read a refused answer, so that its connection can be used again; give up one that may never end."""
-    length = response.headers.get("Content-Length", "")
-    short = length.isdigit() and int(length) <= _DRAIN
-    endless = "event-stream" in response.headers.get("Content-Type", "")
-    if short or not (sent_with.get("stream") or endless):
-        response.content  # noqa: B018  (reading it is the point; requests would do it next)
-    else:
-        response.close()
-
-
-def _repeat(response: requests.Response, header: str, sent_with: Mapping[str, Any]) -> requests.Response:
-    """Send the request of a refused answer once more, with another token."""
-    request = response.request.copy()
-    _rewind(request, response)
-    request.headers["Authorization"] = header
-    jar = request._cookies  # type: ignore[attr-defined]
-    extract_cookies_to_jar(jar, response.request, response.raw)
-    request.headers.pop("Cookie", None)
-    request.prepare_cookies(jar)
-    started = time.perf_counter()
-    repeated: requests.Response = response.connection.send(request, **sent_with)  # type: ignore[attr-defined]
-    repeated.elapsed = datetime.timedelta(seconds=time.perf_counter() - started)
-    repeated.history = [*response.history, response]
-    repeated.request = request
-    return repeated
-
-
-def _rewind(request: requests.PreparedRequest, response: requests.Response) -> None:
-    body: Any = request.body
-    if body is None or isinstance(body, (str, bytes, bytearray)):
-        return
-    position = getattr(request, "_body_position", None)
-    if isinstance(position, int) and hasattr(body, "seek"):
-        try:
-            body.seek(position)
-        except (OSError, ValueError):
-            pass
-        else:
-            return
-    failure = RequestNotRepeatedError(
-        f"{without_query(urlsplit(request.url or '').geturl())} now accepts this sign-in, but the body of the "
-        "request was used up by the first attempt.",
-        hint="Send the request again with a fresh body, or give requests bytes or a file instead of a generator.",
-    )
-    failure.response = response
-    raise failure

@@ -93,10 +93,18 @@ def find_server(
 
     Raises:
         InsecureURLError: A URL may not be contacted.
-        DiscoveryError: The authorization server named publishes no metadata, or it is out of reach.
+        DiscoveryError: The resource names no authorization server, or one that publishes no metadata or is out of
+            reach.
         MetadataMismatchError: A document belongs to another issuer.
     """
     issuers = resource_metadata.authorization_servers if resource_metadata else ()
+    if resource_metadata and not issuers:
+        raise DiscoveryError(
+            f"The protected resource metadata of {without_query(server_url)} names no authorization server.",
+            hint="This is a fault of the server; report it to its operator.",
+            url=server_url,
+            tried=trace.lines,
+        )
     issuer = next((known for known in prefer if known in issuers), issuers[0] if issuers else None)
     if issuer is not None:
         server = fetch_server_metadata(http, issuer, trace=trace)

@@ -34,15 +34,7 @@ from collections.abc import Sequence
 
 
 def printable(text: object, limit: int = 200) -> str:
-    """Return text from a server made safe to show.
-
-    Args:
-        text: Anything a server sent; turned into a string.
-        limit: Longest result in characters.
-
-    Returns:
-        The text without control, formatting and line-breaking characters, cut at ``limit``.
-    """
+    """Return text from a server made safe to show: no control or line-breaking characters, cut at ``limit``."""
     shown = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4])
     shown = " ".join(shown.split())
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
@@ -57,13 +49,11 @@ class OAuthError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        """Keep the message and the hint."""
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the message, and the hint on a line of its own."""
         return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
 
 
@@ -82,13 +72,11 @@ class DiscoveryError(OAuthError):
     def __init__(
         self, message: str, *, hint: str | None = None, url: str | None = None, tried: Sequence[str] = ()
     ) -> None:
-        """Keep where it failed and the whole trace."""
         super().__init__(message, hint=hint)
         self.url = url
         self.tried = tuple(tried)
 
     def __str__(self) -> str:
-        """Return the message, every URL tried, and the hint."""
         lines = [self.message, *(f"  tried {line}" for line in self.tried)]
         return "\n".join([*lines, f"Hint: {self.hint}"] if self.hint else lines)
 
@@ -111,7 +99,6 @@ class MetadataMismatchError(DiscoveryError):
         expected: str | None = None,
         received: str | None = None,
     ) -> None:
-        """Keep both values."""
         super().__init__(message, hint=hint, url=url, tried=tried)
         self.expected = expected
         self.received = received
@@ -121,32 +108,10 @@ class _ServerError(OAuthError):
     """What an OAuth error response says.
 
     Attributes:
+        issuer: The authorization server, or None when unknown.
         error: The OAuth error code, or None when the answer carried none.
         error_description: The server's own words, made printable, or None.
         status: The HTTP status, or None when no answer came.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        error: str | None = None,
-        error_description: str | None = None,
-        status: int | None = None,
-    ) -> None:
-        """Keep what the server said."""
-        super().__init__(message, hint=hint)
-        self.error = error
-        self.error_description = error_description
-        self.status = status
-
-
-class RegistrationError(_ServerError):
-    """Registering a client failed.
-
-    Attributes:
-        issuer: The authorization server that refused, or None when unknown.
     """
 
     def __init__(
@@ -159,9 +124,15 @@ class RegistrationError(_ServerError):
         error_description: str | None = None,
         status: int | None = None,
     ) -> None:
-        """Keep the issuer and what it said."""
-        super().__init__(message, hint=hint, error=error, error_description=error_description, status=status)
+        super().__init__(message, hint=hint)
         self.issuer = issuer
+        self.error = error
+        self.error_description = error_description
+        self.status = status
+
+
+class RegistrationError(_ServerError):
+    """Registering a client failed."""
 
 
 class RegistrationRequiredError(RegistrationError):
@@ -196,7 +167,6 @@ class ScopeRequiredError(AuthorizationError):
     """
 
     def __init__(self, message: str, *, hint: str | None = None, scopes: Sequence[str] = ()) -> None:
-        """Keep the scopes."""
         super().__init__(message, hint=hint)
         self.scopes = tuple(scopes)
 
@@ -219,6 +189,8 @@ class TokenRefreshError(_ServerError):
 
 class RefreshRejectedError(TokenRefreshError):
     """The refresh token is definitively no longer good: sign in again."""
+
+    transient = False
 
 
 class RevocationError(_ServerError):
@@ -246,7 +218,6 @@ class TokenStorageError(OAuthError):
     def __init__(
         self, message: str, *, hint: str | None = None, store: str | None = None, name: str | None = None
     ) -> None:
-        """Keep the store and the entry."""
         super().__init__(message, hint=hint)
         self.store = store
         self.name = name
@@ -269,7 +240,6 @@ class MCPError(OAuthError):
     """
 
     def __init__(self, message: str, *, hint: str | None = None, code: int | None = None, data: object = None) -> None:
-        """Keep code and data."""
         super().__init__(message, hint=hint)
         self.code = code
         self.data = data

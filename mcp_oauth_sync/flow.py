@@ -6,7 +6,7 @@ import attrs
 import requests
 
 from .exceptions import TokenRefreshError
-from .grants.refresh_token import renew
+from .grants.refresh_token import BACKOFF, renew
 from .models.client import ClientRegistration
 from .models.config import OAuthConfig
 from .models.metadata import AuthorizationServerMetadata
@@ -26,10 +26,13 @@ class OAuthFlow:
         prompt: How a person is asked; None chooses by what this process is.
         session: Supplies proxies, CA bundle, client certificate and adapters.
         http: A transport made already; wins over ``session``.
-        record: What an earlier sign-in left behind.
+        record: What an earlier sign-in left behind; one of other endpoints or another client is not used.
 
     Attributes:
         record: Everything to keep of the sign-in.
+
+    Raises:
+        ValueError: ``extra_auth_params`` sets a parameter that the library sets.
 
     Example::
 
@@ -46,11 +49,17 @@ class OAuthFlow:
         http: Transport | None = None,
         record: ServerRecord | None = None,
     ) -> None:
-        """Keep the configuration; nothing is sent yet."""
-        self.config = oauth_config
+        """Check the configuration; nothing is sent yet."""
+        self.config = config = oauth_config
         self.http = http or Transport(session=session or requests.Session())
-        self.record = record or ServerRecord()
+        self.record = record if record is not None and _belongs(record, config) else ServerRecord()
         self._prompt = prompt
+        self._options = SignInOptions(
+            scopes=config.scopes,
+            client_id=config.client_id,
+            client_secret=config.client_secret,
+            authorize_params=config.extra_auth_params,
+        )
 
     def authorize(self) -> OAuthTokens:
         """Ask the person and redeem the code.
@@ -68,29 +77,24 @@ class OAuthFlow:
             registration_url=config.registration_url,
             revocation_url=config.revocation_url,
         )
-        options = SignInOptions(
-            scopes=config.scopes,
-            client_id=config.client_id,
-            client_secret=config.client_secret,
-            authorize_params=config.extra_auth_params,
-        )
         step = SignIn(
             http=self.http,
             server=server,
             server_url=config.issuer or config.authorization_url,
             scopes=config.scopes,
-            options=options,
+            options=self._options,
             prompt=self._prompt,
             saved=self.record.registration,
             redirect_uri=config.redirect_uri,
         )
         return self._keep(attrs.evolve(step.run(), server_url=""))
 
-    def refresh_token(self, refresh_token: str | None = None) -> OAuthTokens:
+    def refresh_token(self, refresh_token: str | None = None, *, backoff: tuple[float, ...] = BACKOFF) -> OAuthTokens:
         """Renew the access token. RFC 6749 section 6.
 
         Args:
             refresh_token: The refresh token; None takes the one held.
+            backoff: Seconds to wait before each repetition of what failed for now; empty tries once.
 
         Raises:
             RefreshRejectedError: It will never work again.
@@ -104,14 +108,23 @@ class OAuthFlow:
             registration = ClientRegistration(
                 client_id=config.client_id,
                 client_secret=config.client_secret,
-                token_endpoint_auth_method="client_secret_basic" if config.client_secret else "none",  # noqa: S106
+                token_endpoint_auth_method="client_secret_basic" if config.client_secret else "none",
             )
         if held is None or registration is None:
-            raise TokenRefreshError("There is nothing to refresh with.", hint="Sign in first.")
+            nothing = TokenRefreshError("There is nothing to refresh with.", hint="Sign in first.")
+            nothing.transient = False
+            raise nothing
         record = attrs.evolve(self.record, tokens=held, registration=registration, token_endpoint=config.token_url)
-        return self._keep(renew(self.http, record))
+        return self._keep(renew(self.http, record, backoff=backoff))
 
     def _keep(self, record: ServerRecord) -> OAuthTokens:
         self.record = record
         assert record.tokens is not None  # noqa: S101  (every caller has just obtained some)
         return record.tokens
+
+
+def _belongs(record: ServerRecord, config: OAuthConfig) -> bool:
+    """Tell whether a record is of these endpoints and this client: nothing of one server goes to another."""
+    registration = record.registration
+    same_client = registration is None or config.client_id in (None, registration.client_id)
+    return same_client and record.token_endpoint in (None, config.token_url)

@@ -20,7 +20,7 @@ from .protocol.client_id_document import build_document_registration
 from .protocol.registration import register_client
 from .protocol.server_metadata import same_issuer
 from .protocol.transport import Transport
-from .urls import is_loopback
+from .urls import loopback_host
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +195,6 @@ def wished_redirect(options: SignInOptions, saved: ClientRegistration | None) ->
     if options.callback_port:
         return options.redirect_uri, True
     for uri in saved.redirect_uris if saved and saved.source == DYNAMIC else ():
-        host, _, rest = uri.removeprefix("http://").rpartition(":")
-        if uri.startswith("http://") and is_loopback(host.strip("[]")) and host.strip("[]") == options.callback_host:
-            return f"http://{host}:{rest}", False
+        if loopback_host(uri) == options.callback_host:
+            return uri, False
     return options.redirect_uri, False

@@ -6,11 +6,12 @@ What the step-by-step client, the flow with explicit endpoints and the authorize
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 import attrs
 
 from .exceptions import AuthorizationError, TokenExchangeError
-from .grants.authorization_code import AuthorizationCodeGrant
+from .grants.authorization_code import AuthorizationCodeGrant, require_endpoints
 from .grants.base import Grant, GrantContext, Obtained
 from .identity import Way, choose_way, identify, wished_redirect
 from .models.client import DYNAMIC, ClientRegistration
@@ -19,10 +20,9 @@ from .models.options import SignInOptions
 from .models.record import ServerRecord
 from .prompts import Prompt, choose_prompt
 from .protocol.authorization import AuthorizationRequest, build_authorization_request, build_state
-from .protocol.pkce import require_pkce
 from .protocol.token_endpoint import CLIENT_ERRORS, exchange_code
 from .protocol.transport import Transport
-from .urls import without_query
+from .urls import require_secure, without_query
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class SignIn:
         prompt: How a person is asked; None chooses by what this process is.
         grant: How tokens are obtained; None asks a person.
         saved: What an earlier sign-in left of a registration; None when there was none.
-        redirect_uri: Redirect to listen on; None follows the options and the saved registration.
+        redirect_uri: Redirect to listen on, where a port means that very one; None follows the options and the
+            saved registration.
     """
 
     http: Transport
@@ -66,15 +67,17 @@ class SignIn:
             TokenExchangeError: The code was not accepted.
             InsecureURLError: A URL may not be contacted or opened.
         """
+        used: list[ClientRegistration] = []
         try:
-            return self.keep(self._obtain(self.saved))
+            return self.keep(self._obtain(self.saved, used))
         except (AuthorizationError, TokenExchangeError) as failure:
             # Scopes belong to a registration too: some servers refuse those it was not made for.
             refused = failure.error in CLIENT_ERRORS or failure.error == "invalid_scope"
-            if self.saved is None or self.saved.source != DYNAMIC or not refused:
+            stale = self.saved is not None and self.saved.source == DYNAMIC and used[-1:] == [self.saved]
+            if not refused or not stale:
                 raise
             logger.warning("the saved registration was refused (%s); registering anew", failure.error)
-            return self.keep(self._obtain(None))
+            return self.keep(self._obtain(None, used))
 
     def start(self, redirect_uri: str) -> PendingSignIn:
         """Build the request for a person whom the caller gets to the browser.
@@ -82,9 +85,10 @@ class SignIn:
         Raises:
             AuthorizationError: The server lacks PKCE or an endpoint.
             RegistrationError: We could not be registered.
-            InsecureURLError: An endpoint may not be opened.
+            InsecureURLError: An endpoint may not be opened, or the redirect is neither https nor on loopback.
         """
-        require_pkce(self.server)
+        token_endpoint = require_endpoints(self.server, self.http)
+        require_secure(redirect_uri, "redirect URI")
         registration = self.register(redirect_uri)
         request = build_authorization_request(
             self.server,
@@ -96,7 +100,7 @@ class SignIn:
             extra=self.options.authorize_params,
             allow_loopback=self.http.allow_loopback,
         )
-        return PendingSignIn(step=self, registration=registration, request=request)
+        return PendingSignIn(step=self, token_endpoint=token_endpoint, registration=registration, request=request)
 
     def register(self, redirect_uri: str) -> ClientRegistration:
         """Return who we are for a redirect, registering if need be.
@@ -121,11 +125,13 @@ class SignIn:
             redirect_uri=obtained.redirect_uri,
         )
 
-    def _obtain(self, saved: ClientRegistration | None) -> Obtained:
+    def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
+        def identified(uri: str, fresh: bool) -> ClientRegistration:
+            used.append(self._identify(Way.DYNAMIC if fresh else way, saved, uri))
+            return used[-1]
+
         way = choose_way(self.options, self.server, saved, scopes=self.scopes)
-        wished, exact = wished_redirect(self.options, saved if way is Way.SAVED else None)
-        if self.redirect_uri is not None:
-            wished = self.redirect_uri
+        wished, exact = self._redirect(saved if way is Way.SAVED else None)
         doubtful = saved if way is Way.SAVED and saved and saved.source == DYNAMIC else None
         context = GrantContext(
             http=self.http,
@@ -136,11 +142,22 @@ class SignIn:
             prompt=self.prompt or choose_prompt(),
             redirect_uri=wished,
             exact_redirect=exact,
-            identify=lambda uri, fresh: self._identify(Way.DYNAMIC if fresh else way, saved, uri),
+            identify=identified,
             doubtful=doubtful,
             options=self.options,
         )
         return (self.grant or AuthorizationCodeGrant()).obtain(context)
+
+    def _redirect(self, saved: ClientRegistration | None) -> tuple[str, bool]:
+        """Return (the redirect to listen on, whether only that port will do)."""
+        if self.redirect_uri is None:
+            return wished_redirect(self.options, saved)
+        if _port(self.redirect_uri):
+            return self.redirect_uri, True
+        for uri in saved.redirect_uris if saved else ():
+            if _any_port(uri) == _any_port(self.redirect_uri):
+                return uri, False
+        return self.redirect_uri, False
 
     def _identify(self, way: Way, saved: ClientRegistration | None, redirect_uri: str) -> ClientRegistration:
         return identify(way, self.http, self.options, self.server, saved, redirect_uri=redirect_uri, scopes=self.scopes)
@@ -152,11 +169,13 @@ class PendingSignIn:
 
     Attributes:
         step: What it was started from.
+        token_endpoint: Where its code is redeemed.
         registration: Who asks.
         request: What the answer is checked against.
     """
 
     step: SignIn
+    token_endpoint: str
     registration: ClientRegistration
     request: AuthorizationRequest
 
@@ -165,14 +184,11 @@ class PendingSignIn:
 
         Raises:
             TokenExchangeError: It was not accepted.
-            AuthorizationError: The server has no token endpoint.
         """
         step = self.step
-        if not step.server.token_endpoint:
-            raise AuthorizationError("The authorization server has no token endpoint.")
         granted = exchange_code(
             step.http,
-            step.server.token_endpoint,
+            self.token_endpoint,
             self.registration,
             code=code,
             verifier=self.request.verifier,
@@ -183,3 +199,15 @@ class PendingSignIn:
         )
         uri = self.request.redirect_uri
         return step.keep(Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=uri))
+
+
+def _port(uri: str) -> int | None:
+    try:
+        return urlsplit(uri).port
+    except ValueError:
+        return None
+
+
+def _any_port(uri: str) -> tuple[str, str | None, str]:
+    parts = urlsplit(uri)
+    return parts.scheme, parts.hostname, parts.path

@@ -7,6 +7,7 @@ RFC 8252 section 7.3 (loopback).
 from __future__ import annotations
 
 import re
+import socket
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -15,7 +16,15 @@ from .exceptions import InsecureURLError, printable
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # RFC 3986 characters, less those a shell or a careless browser launcher could read as something else.
 _PLAIN_URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!&*+,=%]+")
-_HOST = re.compile(r"[A-Za-z0-9\-._~]+|[0-9A-Fa-f:.]+")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_\-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,254}}$){_LABEL}(?:\.{_LABEL})*\.?")
+_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]+")
+# Schemes that a system gives to somebody else than an application's owner.
+_FOREIGN_SCHEMES = frozenset(
+    "about blob data file filesystem ftp ftps intent jar javascript mailto sftp smb ssh tel urn vbscript "
+    "view-source ws wss".split()
+)
+_USER = re.compile(r"^([A-Za-z0-9+.\-]*:)?(/*)[^/]*@")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -34,8 +43,37 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def _is_this_machine(host: str) -> bool:
+    """Tell whether a host means this machine in any spelling: other names, short, octal, mapped addresses."""
+    name = host.lower().rstrip(".")
+    if is_loopback(name) or name.endswith(".localhost"):
+        return True
+    try:
+        # What the resolver takes for an IPv4 address: 127.1, 2130706433, 0x7f.0.0.1
+        address = ip_address(host if ":" in host else socket.inet_aton(name))
+    except (ValueError, OSError):
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether a host is a name that a resolver can be asked for, or an address."""
+    if ":" not in host:
+        return _NAME.fullmatch(host) is not None
+    try:
+        return ip_address(host).version == 6 and "%" not in host
+    except ValueError:
+        return False
+
+
+def _bare(url: str) -> str:
+    """Return the URL without query, fragment and user information, however broken it is."""
+    return printable(_USER.sub(r"\1\2", url.split("?")[0].split("#")[0]))
+
+
 def _refuse(url: str, what: str, why: str) -> InsecureURLError:
-    where = printable(url.split("?")[0].split("#")[0])
+    where = _bare(url)
     return InsecureURLError(
         f"The {what} {where!r} is refused: {why}.",
         hint="Only https URLs, or http on this machine's loopback interface, are contacted or opened.",
@@ -65,7 +103,7 @@ def require_secure(url: str, what: str, *, allow_loopback: bool = True) -> Split
         host, port = parts.hostname, parts.port
     except ValueError:
         raise _refuse(url, what, "it cannot be parsed") from None
-    if parts.scheme not in ("http", "https") or not host or not _HOST.fullmatch(host):
+    if parts.scheme not in ("http", "https") or not host or not _is_host(host):
         raise _refuse(url, what, "it is not an absolute http or https URL")
     if port == 0:
         raise _refuse(url, what, "port 0 cannot be contacted")
@@ -73,12 +111,30 @@ def require_secure(url: str, what: str, *, allow_loopback: bool = True) -> Split
         raise _refuse(url, what, "it carries user information")
     if "#" in url:
         raise _refuse(url, what, "it carries a fragment")
-    if is_loopback(host):
-        if not allow_loopback:
-            raise _refuse(url, what, "a server elsewhere may not point at this machine")
-    elif parts.scheme != "https":
+    if not allow_loopback and _is_this_machine(host):
+        raise _refuse(url, what, "a server elsewhere may not point at this machine")
+    if parts.scheme != "https" and not is_loopback(host):
         raise _refuse(url, what, "it is not https")
     return parts
+
+
+def require_redirect(uri: str) -> None:
+    """Check that a redirect URI is one that only its owner receives.
+
+    It is https, http on the loopback interface, or of a private-use scheme such as ``myapp:`` that the
+    application has registered with the system. RFC 8252 section 7.
+
+    Args:
+        uri: The redirect URI, chosen by the caller.
+
+    Raises:
+        InsecureURLError: It is none of these.
+    """
+    scheme = uri.partition(":")[0].lower()
+    if scheme in ("http", "https") or not _PLAIN_URL.fullmatch(uri):
+        require_secure(uri, "redirect URI")
+    elif not _PRIVATE_SCHEME.fullmatch(scheme) or scheme in _FOREIGN_SCHEMES or "#" in uri:
+        raise _refuse(uri, "redirect URI", "it is not https, loopback or a scheme of the application's own")
 
 
 def origin(url: str) -> str:
@@ -92,6 +148,33 @@ def origin(url: str) -> str:
     return f"{parts.scheme.lower()}://{host}{tail}"
 
 
+def portless(url: str) -> str:
+    """Return a loopback URL without its port, which tells nothing there, and any other as it is. RFC 8252 section 7.3.
+
+    Args:
+        url: A redirect URI; one that cannot be parsed stays as it is.
+    """
+    host = loopback_host(url)
+    if host is None:
+        return url
+    return urlunsplit(urlsplit(url)._replace(netloc=f"[{host}]" if ":" in host else host))
+
+
+def loopback_host(url: str) -> str | None:
+    """Return the host of a redirect that can be listened on here; None for any other text.
+
+    Args:
+        url: A redirect URI, perhaps one that a server made up.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    bare = parts.scheme == "http" and "@" not in parts.netloc and not re.search(r"[^!-~]", url)
+    return host if bare and is_loopback(host) else None
+
+
 def same_origin(one: str, other: str) -> bool:
     """Tell whether two URLs share scheme, host and port; False if either cannot be parsed."""
     try:
@@ -103,9 +186,9 @@ def same_origin(one: str, other: str) -> bool:
 def without_query(url: str) -> str:
     """Return a URL fit for a message or a log: no query, no fragment, no user information."""
     try:
-        return printable(origin(url) + urlsplit(url).path)
+        return printable(origin(url) + urlsplit(url).path) if urlsplit(url).netloc else _bare(url)
     except ValueError:
-        return printable(url.split("?")[0])
+        return _bare(url)
 
 
 def canonical_resource(server_url: str) -> str:
@@ -128,9 +211,11 @@ def covers(resource: str, server_url: str) -> bool:
         resource: The ``resource`` member of protected resource metadata.
         server_url: The MCP server's URL.
     """
-    if "#" in resource or not same_origin(resource, server_url):
+    if not _PLAIN_URL.fullmatch(resource) or "#" in resource or not same_origin(resource, server_url):
         return False
     theirs, ours = urlsplit(resource), urlsplit(server_url)
+    if "@" in theirs.netloc:
+        return False
     if theirs.query and theirs.query != ours.query:
         return False
     parent, path = theirs.path.rstrip("/"), ours.path.rstrip("/")

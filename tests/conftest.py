@@ -1,16 +1,18 @@
-"""What every test gets: a home of its own, and a check that it leaves no thread and no open port behind."""
+"""What every test gets: a home of its own, and checks that it leaves no thread, port or secret behind."""
 
 from __future__ import annotations
 
-import os
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from mcp_oauth_sync.stores import manager
+
+from .attacks.canary import Canary, release_canary
 
 #: Variables that would carry this machine's settings into a test.
 FOREIGN = (
@@ -20,6 +22,7 @@ FOREIGN = (
 ).split()
 #: Seconds a thread or port may take to go away after a test.
 GRACE = 8.0
+_REPORT = pytest.StashKey[pytest.TestReport]()
 
 
 @pytest.fixture(autouse=True)
@@ -42,11 +45,13 @@ def listening() -> set[str]:
     try:
         for descriptor in Path("/proc/self/fd").iterdir():
             try:
-                target = os.readlink(descriptor)
+                target = str(descriptor.readlink())
             except OSError:
                 continue
             if target.startswith("socket:["):
                 ours.add(target[8:-1])
+        if not ours:
+            return ours
         lines = [
             line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/self/net/{name}").read_text().splitlines()
         ]
@@ -69,3 +74,38 @@ def leaves_nothing_running() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail(f"left behind: threads {left}, {len(open_ports)} listening ports")
         time.sleep(0.01)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a test printed where fixtures can see it."""
+    report = yield
+    if report.when == "call":
+        item.stash[_REPORT] = report
+    return report
+
+
+@pytest.fixture(autouse=True)
+def canary(home: Path, request: pytest.FixtureRequest) -> Iterator[Canary]:
+    """Fail a test after which a secret can be read in a log, an error, the output or a file below its home."""
+    root = logging.getLogger()
+    level = root.level
+    with pytest.MonkeyPatch.context() as patch:
+        listener = release_canary(patch)
+        root.addHandler(listener)
+        root.setLevel(logging.DEBUG)
+        try:
+            yield listener
+        finally:
+            root.setLevel(level)
+            root.removeHandler(listener)
+    if not listener.secrets:
+        return
+    listener.hear_files(home)
+    report = request.node.stash.get(_REPORT, None)
+    if report is not None:
+        listener.hear_printed("stdout", report.capstdout)
+        listener.hear_printed("stderr", report.capstderr)
+    leaks = listener.leaks()
+    if leaks:
+        pytest.fail(f"a secret can be read in {', '.join(sorted(set(leaks)))}")

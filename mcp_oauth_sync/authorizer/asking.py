@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import logging
+import shlex
 import time
 from collections.abc import Iterable
 
-from ..client import MCPOAuthClient
 from ..exceptions import (
     AuthorizationError,
     OAuthError,
     ScopeRequiredError,
     SignInRequiredError,
     TokenExchangeError,
+    printable,
 )
 from ..models.options import SignInOptions
 from ..prompts import Prompt, choose_prompt
@@ -21,8 +23,11 @@ from ..protocol.transport import Transport
 from ..urls import without_query
 from .held import Held
 
-#: Seconds after a failed sign-in in which nobody is asked again by itself.
+logger = logging.getLogger(__name__)
+
+#: Seconds after a failed sign-in in which nobody is asked again by itself; they double with each further one.
 COOL_DOWN = 30.0
+LONGEST_COOL_DOWN = 3600.0
 
 
 class Asking:
@@ -38,6 +43,8 @@ class Asking:
         """Ask nobody yet."""
         self.held, self.options, self._prompt = held, options, prompt
         self._failed: tuple[float, OAuthError] | None = None
+        self._failures = 0
+        self._useless_since: float | None = None
 
     def ask(
         self,
@@ -64,9 +71,12 @@ class Asking:
             ScopeRequiredError: There is nobody to ask for more scopes.
             OAuthError: The sign-in failed; the subclass says why.
         """
+        if force:
+            self._failures, self._useless_since = 0, None
         held, prompt = self.held, self._prompt or choose_prompt()
         if not prompt.interactive:
             raise self._nobody(challenge, step_up)
+        held.settle_name()
         since, began = time.monotonic(), time.time()
         patience = self.options.sign_in_timeout + 60
         with held.manager.exclusive(held.name, purpose="sign-in", timeout=patience):
@@ -75,14 +85,18 @@ class Asking:
                 return
             if not force:
                 self._share_failure(since)
+            from ..client import MCPOAuthClient  # what only a sign-in needs is loaded for one
+
             record = held.load()
             client = MCPOAuthClient(held.server_url, options=self.options, prompt=prompt, http=http, record=record)
             try:
                 client.authorize(scopes, challenge=challenge, held=step_up)
-            except (AuthorizationError, TokenExchangeError) as failure:
+            except OAuthError as failure:
                 self._failed = (time.monotonic(), failure)
+                self._failures += 1
                 raise
             self._failed = None
+            self._failures = 0 if self._useless_since is None else self._failures
             with held.manager.exclusive(held.name):
                 held.save(client.record)
             held.link()
@@ -96,24 +110,38 @@ class Asking:
             return False
         return set(needed) <= set(tokens.scopes)
 
+    def in_vain(self) -> None:
+        """Note that the server refused what a sign-in has just brought: another one would bring no more."""
+        self._failures += 1
+        self._useless_since = time.monotonic()
+        logger.warning("%s refuses even fresh tokens", without_query(self.held.server_url))
+
+    def useless(self) -> bool:
+        """Tell whether asking a person was in vain so recently that it would be again."""
+        return self._useless_since is not None and time.monotonic() - self._useless_since < self._cool_down()
+
+    def _cool_down(self) -> float:
+        return min(COOL_DOWN * 2.0 ** min(max(0, self._failures - 1), 10), LONGEST_COOL_DOWN)
+
     def _share_failure(self, since: float) -> None:
         if self._failed is None:
             return
         at, failure = self._failed
         age = time.monotonic() - at
-        if at >= since or age < COOL_DOWN:
+        asked = isinstance(failure, (AuthorizationError, TokenExchangeError))
+        if at >= since or (asked and age < self._cool_down()):
             again = copy.copy(failure)
             again.hint = f"That was {age:.0f} s ago. Call sign_in() to be asked again at once."
             raise again
 
     def _nobody(self, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()
-        command = f"mcp-oauth-sync auth {self.held.name} {self.held.server_url}"
+        command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url])
         if step_up and wanted:
-            scopes = " ".join(dict.fromkeys((*step_up, *wanted)))
+            scopes = printable(" ".join(dict.fromkeys((*step_up, *wanted))), 1000)
             return ScopeRequiredError(
-                f"{server} asks for more scopes ({' '.join(wanted)}), and nobody is there to grant them.",
-                hint=f"Run: {command} --scopes '{scopes}'",
+                f"{server} asks for more scopes ({printable(' '.join(wanted))}), and nobody is there to grant them.",
+                hint=f"Run: {command} --scopes {shlex.quote(scopes)}",
                 scopes=wanted,
             )
         return SignInRequiredError(

@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import attrs
-
-from ..client import MCPOAuthClient
-from ..exceptions import RefreshRejectedError, TokenRefreshError
-from ..grants.refresh_token import BACKOFF
+from ..exceptions import TokenRefreshError, TokenStorageError
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
@@ -21,7 +18,9 @@ from ..protocol.transport import Transport
 from ..stores import TokenManager
 from .asking import Asking
 from .held import Held
-from .refresh import refresh
+
+if TYPE_CHECKING:
+    from .refresh import Renewal
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +28,14 @@ logger = logging.getLogger(__name__)
 RETRY_EARLY = 10.0
 
 
-@attrs.define
 class Attempts:
     """What was already tried for one request of the caller, so that nothing loops."""
 
-    refreshed: bool = False
-    signed_in: bool = False
-    asked_for: set[frozenset[str]] = attrs.field(factory=set)
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.refreshed = False
+        self.signed_in = False
+        self.asked_for: set[frozenset[str]] = set()
 
 
 class Authorizer:
@@ -79,9 +79,11 @@ class Authorizer:
     def _current_after_all(self) -> str | None:
         held, record = self.held, self.held.load()
         if record is not None and record.tokens is not None and record.tokens.is_expired() and record.can_refresh():
+            from .refresh import refresh  # what only a refresh needs is loaded for one
+
             try:
-                self._refresh(None, self.http, backoff=())
-            except TokenRefreshError as failure:
+                refresh(held, None, self.http, backoff=(), extra=self.options.token_params)
+            except (TokenRefreshError, TokenStorageError) as failure:
                 # The request goes out with what there is: the server's challenge, and the way the caller's own
                 # request reaches servers, decide what comes next.
                 logger.warning("%s", failure.message)
@@ -99,6 +101,7 @@ class Authorizer:
 
         Raises:
             TokenRefreshError: The tokens cannot be renewed for now; everything is kept.
+            RegistrationError: The server no longer accepts the client that the caller registered.
             SignInRequiredError: A person has to sign in, and nobody is there.
             ScopeRequiredError: More scopes are needed, and nobody is there.
             OAuthError: The sign-in failed; the subclass says why.
@@ -106,10 +109,14 @@ class Authorizer:
         if challenge.insufficient_scope:
             return self._step_up(challenge, rejected, attempts, http)
         if not attempts.refreshed:
-            attempts.refreshed = True
-            if header := self._refreshed_or_dead(rejected, http):
-                return header
+            renewal = self._refreshed_or_dead(rejected, http)
+            attempts.refreshed = not renewal.adopted  # what somebody else got may be refused too, and then be renewed
+            if renewal.header is not None:
+                return renewal.header
         if attempts.signed_in:
+            self._asking.in_vain()
+            return None
+        if self._asking.useless():
             return None
         attempts.signed_in = True
         self._stepped_up.clear()
@@ -156,9 +163,9 @@ class Authorizer:
         wanted = union(scopes or ())
         self.current()
         tokens = self.held.tokens
-        if tokens is not None and tokens.is_expired() and self._refreshed_or_dead(None, self.http):
+        if tokens is not None and tokens.seconds_left() <= 0 and self._refreshed_or_dead(None, self.http).header:
             tokens = self.held.tokens
-        if tokens is None or tokens.is_expired():
+        if tokens is None or tokens.seconds_left() <= 0:
             self._asking.ask(self.http, rejected=self.held.header, scopes=wanted or None)
         elif not set(wanted) <= set(self.held.scopes):
             self._asking.ask(self.http, rejected=self.held.header, scopes=union(self.held.scopes, wanted))
@@ -183,22 +190,16 @@ class Authorizer:
         """Revoke the refresh token first: at many servers that ends the access token too. RFC 7009 section 2."""
         if record.tokens is None:
             return False
+        from ..client import MCPOAuthClient
+
         client = MCPOAuthClient(self.server_url, options=self.options, http=self.http, record=record)
         pairs = ((record.tokens.refresh_token, "refresh_token"), (record.tokens.access_token, "access_token"))
         return all([client.revoke_token(token, hint) for token, hint in pairs if token])
 
-    def _refresh(self, rejected: str | None, http: Transport, *, backoff: tuple[float, ...]) -> str | None:
-        return refresh(self.held, rejected, http, backoff=backoff, extra=self.options.token_params)
+    def _refreshed_or_dead(self, rejected: str | None, http: Transport) -> Renewal:
+        from .refresh import refresh_with_patience
 
-    def _refreshed_or_dead(self, rejected: str | None, http: Transport) -> str | None:
-        """Refresh with patience; None when only a person can help, an error when time may."""
-        try:
-            return self._refresh(rejected, http, backoff=BACKOFF)
-        except TokenRefreshError as failure:
-            if failure.transient and not isinstance(failure, RefreshRejectedError):
-                raise
-            logger.warning("%s", failure.message)
-            return None
+        return refresh_with_patience(self.held, rejected, http, options=self.options)
 
     def _signed_in(self) -> OAuthTokens:
         tokens = self.held.tokens

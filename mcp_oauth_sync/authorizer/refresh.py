@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import attrs
 
-from ..exceptions import RefreshRejectedError
-from ..grants.refresh_token import renew
+from ..exceptions import RefreshRejectedError, RegistrationError, TokenRefreshError, printable
+from ..grants.refresh_token import BACKOFF, renew
 from ..models.client import DYNAMIC
+from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..protocol.token_endpoint import CLIENT_ERRORS
 from ..protocol.transport import Transport
 from .held import Held
 
 logger = logging.getLogger(__name__)
+
+
+class Renewal(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        header: The ``Authorization`` value to send now; None when there is nothing to refresh with.
+        adopted: Whether somebody else had got it.
+    """
+
+    header: str | None
+    adopted: bool = False
 
 
 def refresh(
@@ -25,7 +39,7 @@ def refresh(
     *,
     backoff: tuple[float, ...],
     extra: Mapping[str, str],
-) -> str | None:
+) -> Renewal:
     """Adopt tokens that somebody else renewed meanwhile, else renew them.
 
     Args:
@@ -35,43 +49,92 @@ def refresh(
         backoff: Seconds to wait before each repetition; empty tries once.
         extra: Further form fields.
 
-    Returns:
-        The new ``Authorization`` value; None when there is nothing to refresh with.
-
     Raises:
         RefreshRejectedError: The refresh token will never work again; it was removed.
         TokenRefreshError: It did not work now; everything is kept.
         TokenStorageError: The store cannot be used.
     """
     if rejected is not None and held.header is not None and held.header != rejected:
-        return held.header
+        return Renewal(held.header, adopted=True)
     with held.manager.exclusive(held.name):
         record = held.load()
         if record is None or record.tokens is None:
-            return None
+            return Renewal(None)
         if not record.tokens.is_expired() and held.header != rejected:
-            return held.header
+            return Renewal(held.header, adopted=True)
         if not record.can_refresh():
-            return None
+            return Renewal(None)
         try:
             held.save(renew(http, record, backoff=backoff, extra=extra))
         except RefreshRejectedError as failure:
             return _after_rejection(held, record, rejected, failure)
-        return held.header
+        return Renewal(held.header)
 
 
-def _after_rejection(
-    held: Held, record: ServerRecord, rejected: str | None, failure: RefreshRejectedError
-) -> str | None:
+def _after_rejection(held: Held, record: ServerRecord, rejected: str | None, failure: RefreshRejectedError) -> Renewal:
     """Decide what is dead. Called in our turn, so that nobody's fresh tokens are removed."""
     newer = held.load()
     if newer is not None and newer.tokens is not None and newer.tokens != record.tokens:
-        return held.header  # renewed by somebody who takes no turns
+        return Renewal(held.header, adopted=True)  # renewed by somebody who takes no turns
     if rejected is None and record.tokens is not None and record.tokens.seconds_left() > 0:
         logger.warning("refused to refresh early, the access token is still good: %s", failure.message)
-        return held.header
-    registration = record.registration
-    if failure.error in CLIENT_ERRORS and registration is not None and registration.source == DYNAMIC:
-        registration = None
-    held.save(attrs.evolve(record, tokens=None, registration=registration))
+        return Renewal(held.header)
+    held.save(dead(record, failure.error))
     raise failure
+
+
+def dead(record: ServerRecord, error: str | None) -> ServerRecord:
+    """Return a record without its tokens, and without a registration that the server no longer knows.
+
+    Args:
+        record: The record whose refresh token was rejected.
+        error: The OAuth error it was rejected with.
+    """
+    registration = record.registration
+    if error in CLIENT_ERRORS and registration is not None and registration.source == DYNAMIC:
+        registration = None
+    return attrs.evolve(record, tokens=None, registration=registration)
+
+
+def refresh_with_patience(held: Held, rejected: str | None, http: Transport, *, options: SignInOptions) -> Renewal:
+    """Refresh with patience: to nothing when only a person can help, to an error when time may.
+
+    Args:
+        held: The sign-in.
+        rejected: The ``Authorization`` value that a server did not accept; None when it is only time.
+        http: The transport.
+        options: The caller's choices.
+
+    Raises:
+        TokenRefreshError: It did not work now; everything is kept.
+        RegistrationError: The server no longer accepts the client that the caller registered.
+        TokenStorageError: The store cannot be used.
+    """
+    try:
+        return refresh(held, rejected, http, backoff=BACKOFF, extra=options.token_params)
+    except TokenRefreshError as failure:
+        if failure.transient:
+            raise
+        if failure.error in CLIENT_ERRORS:
+            _require_replaceable(held, options, failure)
+        logger.warning("%s", failure.message)
+        return Renewal(None)
+
+
+def _require_replaceable(held: Held, options: SignInOptions, failure: TokenRefreshError) -> None:
+    """Tell the caller that the server no longer takes their own client: a sign-in would not get far with it."""
+    client = held.record.registration if held.record else None
+    if client is None or client.source == DYNAMIC:
+        return
+    given = (options.client_id, options.client_secret)
+    if options.client_id is not None and given != (client.client_id, client.client_secret):
+        return  # the caller has brought another one since
+    raise RegistrationError(
+        f"{printable(client.issuer or 'The authorization server')} no longer accepts the {client.source} client "
+        f"{printable(client.client_id)!r} ({failure.error}).",
+        hint="Check client_id= and client_secret=, or register the client there again; then sign in again.",
+        issuer=client.issuer,
+        error=failure.error,
+        error_description=failure.error_description,
+        status=failure.status,
+    ) from failure

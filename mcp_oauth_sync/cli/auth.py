@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 
 from .. import OAuth
-from ..exceptions import SignInRequiredError
+from ..exceptions import OAuthError, SignInRequiredError, printable
 from ..stores import default_manager
 from ..urls import without_query
 from .output import say
+
+#: What the library's hints call its arguments, and what this command calls them.
+_FLAGS = {
+    "callback_port=": "--port",
+    "client_id=": "--client-id",
+    "scopes=": "--scopes",
+    "sign_in_timeout=": "--timeout",
+}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,7 +36,11 @@ def run(options: argparse.Namespace) -> int:
     except SignInRequiredError as error:
         error.hint = "Run this command in a terminal, where you can follow the link it prints."
         raise
+    except OAuthError as error:
+        for argument, flag in _FLAGS.items():
+            error.hint = error.hint and error.hint.replace(argument, flag)
+        raise
     say(f"Signed in to {without_query(options.url)} as {options.name!r}; kept in {manager.store.name}.")
     if tokens.scope:
-        say(f"Granted: {tokens.scope}")
+        say(f"Granted: {printable(tokens.scope)}")
     return 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +22,35 @@ from ..mcp.calls import MCPCalls
 from ..prompts import Prompt, somebody_there
 from ..prompts.browser import BrowserPrompt, browser_at_hand
 from ..stores.factory import HOME_VARIABLE
-from .demo_stage import PlayedPerson, Recorder, demo_server
-from .output import data, wrapped
+from .demo_stage import Announced, PlayedPerson, Recorder, demo_server
+from .output import data, width, wrapped
 
 #: Lifetime of the demo's access tokens in seconds: short, so that one expires while you watch.
-ACCESS_TTL = 10
+ACCESS_TTL = 5
+_INDENT = "     "
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demo in a temporary folder that is removed afterwards."""
+    """Run the demo in a temporary folder that is removed afterwards, however it ends."""
+    _end_tidily()
+    played = options.no_browser or not (somebody_there() and browser_at_hand())
     with tempfile.TemporaryDirectory(prefix="mcp-oauth-sync-demo-") as home:
-        data("Starting a real MCP server with OAuth on this computer (the official SDK's) ...")
+        data("Starting a real MCP server with OAuth, the official SDK's, on this computer ...")
         with demo_server(access_ttl=ACCESS_TTL) as url:
-            _Demo(url, Path(home), played=options.no_browser or not (somebody_there() and browser_at_hand())).run()
-    data("\nThat was all of it. The server is stopped and the temporary store is removed.")
+            _Demo(url, Path(home), played=played).run()
+    data("\nThat was all. The server is stopped and the files are removed. With a real one:\n")
+    data("   mcp-oauth-sync auth notion https://mcp.notion.com/mcp")
+    data("   mcp-oauth-sync tools notion")
     return 0
+
+
+def _end_tidily() -> None:
+    """Let a closed terminal or a polite kill end the demo as Ctrl-C does: with everything removed."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        main_thread = threading.current_thread() is threading.main_thread()
+        if number is not None and main_thread and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 class _Demo:
@@ -43,19 +59,29 @@ class _Demo:
     def __init__(self, url: str, home: Path, *, played: bool) -> None:
         self.url, self.home, self.played = url, home, played
         self.act = 0
-        self.recorder = Recorder()
+        self.before_asking = ""
         self.session = requests.Session()
         self.session.trust_env = False  # everything is on this computer: no proxy
-        self.session.mount("http://", self.recorder)
-        self.prompt: Prompt = PlayedPerson(self._page) if played else BrowserPrompt(output=sys.stdout)
-        manager = TokenManager(token_dir=home)
-        self.auth = OAuth(url, name="demo", token_manager=manager, prompt=self.prompt, session=self.session)
+        self.session.mount("http://", Recorder(lambda line: data(f"{_INDENT}> {line}")))
+        self.person = PlayedPerson(lambda seen: data(f"{_INDENT}[browser] {seen}"))
+        asking: Prompt = self.person if played else BrowserPrompt(output=sys.stdout)
+        self.auth = OAuth(
+            url,
+            name="demo",
+            token_manager=TokenManager(token_dir=home),
+            prompt=Announced(asking, self._announce),
+            session=self.session,
+        )
         self.session.auth = self.auth
         self.mcp = MCPCalls(url, self.session)
 
     def run(self) -> None:
-        data(f"It listens on {self.url} and answers nobody without a token.")
-        with self.session:
+        data(f"It listens on {self.url} and answers nobody without a token.\n")
+        data("What follows is a plain requests program. All it took is its second line:\n")
+        data("   session = requests.Session()")
+        data(f'   session.auth = OAuth("{self.url}")')
+        data('\nLines with ">" are the requests that really go out, and the status they get.')
+        with self.session, self.person if self.played else nullcontext():
             self.first_call()
             self.second_call()
             self.expiry()
@@ -66,85 +92,83 @@ class _Demo:
     def first_call(self) -> None:
         self._title("The first call signs you in")
         self._say(
-            "The program lists the server's tools. The server answers 401; the library finds its authorization "
-            "server, registers this program there, and asks you."
+            "The program calls the server, knowing nothing but its address. The library finds out who gives out "
+            "tokens for it, and makes this program known there:"
         )
+        self.before_asking = "Only a person can allow the rest, so now it asks you, this once."
         if self.played:
-            self._say("No browser can be opened from here, so the demo plays the person, through the same page.")
-        tools = self._watched(self.mcp.list_tools)
-        self._say(f"You allowed it once. The answer is there, {len(tools)} tools:")
+            self.before_asking += " No browser can be opened from here: the demo plays you, through the same page."
+        tools = self.mcp.list_tools()
+        self._say(f"That is the answer to the first call: this server has {len(tools)} tools.")
         for tool in tools:
-            data(f"     {tool['name']:<12} {str(tool.get('description', '')).splitlines()[0]}")
+            first_line = str(tool.get("description", "")).splitlines()[0]
+            data(wrapped(f"{tool['name']:<12} {first_line}", _INDENT, hanging=13))
 
     def second_call(self) -> None:
         self._title("Every later call just works")
-        self._say("The token is put on the request; nothing else goes over the wire.")
+        self._say("The token goes along with the call, and nothing else is sent:")
         self._tool("list_notes", {})
 
     def expiry(self) -> None:
-        self._title("The access token expires")
+        self._title("The token expires, and you notice nothing")
         tokens = self.auth.tokens
         if tokens is not None:
-            self._say(f"This server's tokens live {tokens.expires_in:.0f} seconds. Waiting until this one is old ...")
+            self._say(
+                f"This server's access tokens live {tokens.expires_in:.0f} seconds. Waiting until this one is old ..."
+            )
             while not tokens.is_expired():
-                time.sleep(0.1)
-        self._say("The next call renews it first, in one request, without you:")
+                time.sleep(0.05)
+        self._say("The next call renews it first, with one request and without you:")
         self._tool("whoami", {})
 
     def step_up(self) -> None:
         self._title("A tool needs one more permission")
-        self._say(
-            "Writing a note needs the scope notes:write. The server answers 403 and names it; the library asks you "
-            "for exactly that, keeps what you had, and repeats the call."
+        self._say("You have not allowed this program to write notes, so the server refuses and names what is missing:")
+        self.before_asking = (
+            "It asks you for the new permission; what you allowed before stays. (This server ties permissions to "
+            "the registration, so the program had to register once more.)"
         )
         self._tool("add_note", {"text": "Hello from the demo."})
 
     def other_process(self) -> None:
-        self._title("Another process needs no sign-in")
-        self._say("The sign-in is kept encrypted on disk. A new process takes it from there:")
-        data("     $ mcp-oauth-sync tools demo")
-        environment = {**os.environ, HOME_VARIABLE: str(self.home), "NO_PROXY": "127.0.0.1"}
-        done = subprocess.run(  # noqa: S603
+        self._title("Another program needs no sign-in")
+        self._say("The sign-in is kept in files, encrypted and readable by you alone:")
+        for path in sorted(self.home.iterdir()):
+            if path.suffix in (".enc", ".key"):
+                data(f"{_INDENT}{stat.filemode(path.stat().st_mode)}  {path.name}")
+        self._say("So a new process starts signed in:")
+        data(f"{_INDENT}$ mcp-oauth-sync tools demo")
+        here = {HOME_VARIABLE: str(self.home), "NO_PROXY": "127.0.0.1", "COLUMNS": str(width() - len(_INDENT))}
+        done = subprocess.run(
             [sys.executable, "-m", "mcp_oauth_sync", "tools", "demo"],
-            env=environment,
+            env={**os.environ, **here},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=60,
             check=False,
         )
         for line in (done.stdout or done.stderr).splitlines():
-            data(f"     {line}")
-        names = sorted(path.name for path in self.home.iterdir() if path.suffix in (".enc", ".key"))
-        self._say(f"On disk, readable by you alone (mode 0600): {', '.join(names)}.")
+            data(f"{_INDENT}{line}")
 
     def sign_out(self) -> None:
         self._title("Signing out")
-        self._say("Both tokens are revoked at the server, the refresh token first, and removed here.")
-        confirmed = self._watched(self.auth.sign_out)
+        self._say("session.auth.sign_out() revokes both tokens at the server and removes them here:")
+        confirmed = self.auth.sign_out()
         self._say("The server confirmed it." if confirmed else "The server did not confirm it.")
 
     def _tool(self, name: str, arguments: dict[str, Any]) -> None:
-        result = self._watched(lambda: self.mcp.call_tool(name, arguments))
+        result = self.mcp.call_tool(name, arguments)
         for part in result.get("content", []):
             for line in str(part.get("text", "")).splitlines():
-                data(wrapped(line, "     | "))
+                data(wrapped(line, f"{_INDENT}| ", hanging=3 if line[:1].isdigit() else 0))
 
-    def _watched(self, work: Callable[[], Any]) -> Any:
-        """Do some work, then show every request it made."""
-        self.recorder.take()
-        with self._person():
-            result = work()
-        for exchange in self.recorder.take():
-            data(f"     > {exchange.line()}")
-        return result
-
-    def _person(self) -> AbstractContextManager[object]:
-        return _Joined(self.prompt) if isinstance(self.prompt, PlayedPerson) else nullcontext()
-
-    def _page(self, heading: str) -> None:
-        data(f"     [browser] {heading}")
-        data("     [browser] Allow is pressed.")
+    def _announce(self) -> None:
+        self._say(self.before_asking)
+        if not self.played:
+            data("")
 
     def _title(self, text: str) -> None:
         self.act += 1
@@ -152,13 +176,3 @@ class _Demo:
 
     def _say(self, text: str) -> None:
         data(wrapped(text, "   "))
-
-
-class _Joined(AbstractContextManager["_Joined"]):
-    """Waits for the played person to close the browser."""
-
-    def __init__(self, person: PlayedPerson) -> None:
-        self.person = person
-
-    def __exit__(self, *_: object) -> None:
-        self.person.join()

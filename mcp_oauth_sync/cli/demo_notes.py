@@ -37,12 +37,12 @@ def add_notes_tools(server: MCPServer[object]) -> None:
 
     @server.tool()
     def whoami() -> str:
-        """Tell who you are to this server, through which program, and what it may do."""
+        """Tell who you are here and what this program may do."""
         token = get_access_token()
         if token is None:
             return "You are nobody: this request carried no token."
         program = (token.claims or {}).get("client_name") or token.client_id
-        left = max(0, (token.expires_at or 0) - int(time.time()))
+        left = max(0, int((token.expires_at or 0) - time.time()))
         return (
             f"You are {token.subject}. {program} acts for you and may use: {', '.join(token.scopes)}. "
             f"Its access token is good for another {left} s."

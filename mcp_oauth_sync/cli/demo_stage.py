@@ -1,18 +1,18 @@
-"""The demo's stage: the server as a child process, a person who can be played, and a record of what was sent."""
+"""The demo's stage: the server as a child process, a person who can be played, and a record of what is sent."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-import attrs
 import requests
 from requests.adapters import HTTPAdapter
 
@@ -20,8 +20,8 @@ from ..exceptions import OAuthError
 from ..prompts import Listener, Prompt
 from ..prompts.loopback import loopback_listener
 
-#: Seconds for the server to come up.
-STARTUP = 30.0
+#: Seconds for the server to come up, and to end.
+STARTUP, SHUTDOWN = 30.0, 5.0
 
 
 @contextmanager
@@ -36,21 +36,31 @@ def demo_server(*, access_ttl: int) -> Iterator[str]:
     """
     command = [sys.executable, "-m", "mcp_oauth_sync.cli.demo_server", "0", "--access-ttl", str(access_ttl)]
     # Its standard input is a pipe that closes when this process ends, however it ends: then the server ends too.
-    with subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    # In a session of its own a Ctrl-C does not reach it, so that it can still answer while we clean up.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         watchdog = threading.Timer(STARTUP, process.kill)
+        watchdog.daemon = True
         watchdog.start()
         try:
-            assert process.stdout is not None and process.stderr is not None  # noqa: S101  (both are pipes)
-            ready = process.stdout.readline().split()
+            ready = process.stdout.readline().split() if process.stdout else []
             watchdog.cancel()
             if len(ready) != 2 or ready[0] != "READY":
-                raise _did_not_start(process.stderr.read())
+                raise _did_not_start(process.stderr.read() if process.stderr else "")
             yield ready[1]
         finally:
             watchdog.cancel()
             process.terminate()
+            try:
+                process.wait(SHUTDOWN)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _did_not_start(said: str) -> OAuthError:
@@ -63,51 +73,90 @@ def _did_not_start(said: str) -> OAuthError:
     return OAuthError(f"The demo's server did not start: {last[0]}")
 
 
-@attrs.frozen
-class Exchange:
-    """One request and its answer, as the demo shows it."""
-
-    method: str
-    url: str
-    status: int
-    grant: str | None = None
-
-    def line(self) -> str:
-        """Return it as one line."""
-        path = urlsplit(self.url).path
-        what = f"{self.method} {path}" + (f"  ({self.grant})" if self.grant else "")
-        return f"{what:<56} {self.status}"
-
-
 class Recorder(HTTPAdapter):
-    """A requests adapter that notes every exchange: what it shows is what was sent."""
-
-    def __init__(self) -> None:
-        """Start with nothing noted."""
-        super().__init__()
-        self.exchanges: list[Exchange] = []
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request and note it."""
-        response = super().send(request, *args, **kwargs)
-        body = request.body if isinstance(request.body, bytes) else b""
-        grant = parse_qs(body.decode("utf-8", "replace")).get("grant_type", [None])[0]
-        self.exchanges.append(Exchange(request.method or "", request.url or "", response.status_code, grant))
-        return response
-
-    def take(self) -> list[Exchange]:
-        """Return what was noted since the last time."""
-        taken, self.exchanges = self.exchanges, []
-        return taken
-
-
-class PlayedPerson(Prompt):
-    """Plays the person where nobody can: opens the link, reads the consent page, presses Allow.
-
-    It goes through the same page and the same redirect as a person in a browser.
+    """A requests adapter that tells every exchange: what it shows is what was sent.
 
     Args:
-        tell: Called with what the person sees on the page.
+        tell: Called with a line for each exchange, in whatever thread makes it.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        """Tell ``tell``."""
+        super().__init__()
+        self._tell = tell
+        self._refused = ""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request and tell what came of it."""
+        response = super().send(request, *args, **kwargs)
+        path = urlsplit(request.url or "").path
+        detail, remark = _explain(path, request.body if isinstance(request.body, bytes) else b"")
+        what = f"{request.method} {path} {detail}".rstrip()
+        if response.status_code in (401, 403):
+            missing = re.search(r'scope="([^"]+)"', response.headers.get("WWW-Authenticate", ""))
+            remark = f"needs {missing.group(1)}" if missing and response.status_code == 403 else "a token is needed"
+            self._refused = what
+        elif what == self._refused:
+            remark, self._refused = "the same call again", ""
+        elif not response.ok:
+            remark = ""
+        with suppress(OSError):  # a reader who has gone is noticed by the next line of the demo itself
+            self._tell(f"{what:<46} {response.status_code}  {remark}".rstrip())
+        return response
+
+
+def _explain(path: str, body: bytes) -> tuple[str, str]:
+    """Return what a request is about, and what a good answer to it means. Looks at no secret."""
+    if path.startswith("/.well-known/oauth-protected-resource"):
+        return "", "who gives out tokens"
+    if path.startswith("/.well-known/"):
+        return "", "how to get one there"
+    if path == "/register":
+        return "", "this program is known"
+    form = parse_qs(body.decode("utf-8", "replace"))
+    if path == "/token":
+        grant = form.get("grant_type", [""])[0]
+        return f"({grant})", "fresh tokens" if grant == "refresh_token" else "you agreed: tokens"
+    if path == "/revoke":
+        return "", f"{form.get('token_type_hint', ['token'])[0].replace('_', ' ')} revoked"
+    try:
+        message = json.loads(body)
+        name = message.get("params", {}).get("name") if message["method"] == "tools/call" else None
+        return f"({message['method']}{f' {name}' if name else ''})", ""
+    except (ValueError, KeyError, AttributeError):
+        return "", ""
+
+
+class Announced(Prompt):
+    """Another prompt, with a word before a person is asked.
+
+    Args:
+        prompt: How the person is asked.
+        announce: Called before.
+    """
+
+    def __init__(self, prompt: Prompt, announce: Callable[[], None]) -> None:
+        """Ask through ``prompt``."""
+        self._prompt, self._announce = prompt, announce
+
+    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
+        """Listen as the prompt does."""
+        return self._prompt.listen(redirect_uri, state=state, exact=exact)
+
+    def show(self, url: str, *, listener: Listener, server_url: str) -> None:
+        """Say the word, then show as the prompt does."""
+        self._announce()
+        self._prompt.show(url, listener=listener, server_url=server_url)
+
+
+class PlayedPerson(Prompt, AbstractContextManager["PlayedPerson"]):
+    """Plays the person where nobody can: opens the link, reads the consent page, presses Allow.
+
+    It goes through the same page and the same redirect as a person in a browser. As a context manager it
+    closes the browser at the end.
+
+    Args:
+        tell: Called with what the person sees and does.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -120,28 +169,29 @@ class PlayedPerson(Prompt):
         return loopback_listener(redirect_uri, state=state, exact=exact)
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
-        """Walk through the pages in a thread, as a browser would beside the program."""
-        self._thread = threading.Thread(target=self._walk, args=(url,), name="played person", daemon=True)
+        """Walk through the pages; the last one, which waits for the program, in a thread beside it."""
+        browser = requests.Session()
+        browser.trust_env = False  # everything is on this computer: no proxy
+        page = browser.get(url, timeout=10)
+        title = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
+        self._tell(" ".join(unescape(re.sub(r"<[^>]+>", "", title.group(1))).split()) if title else "A consent page.")
+        self._tell("Allow is pressed.")
+        fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
+        action = re.search(r'<form[^>]*\baction="([^"]+)"', page.text)
+        answer = {name: unescape(value) for name, value in fields} | {"decision": "allow"}
+        target = urljoin(page.url, unescape(action.group(1)) if action else "")
+        sent_back = browser.post(target, data=answer, timeout=10, allow_redirects=False).headers.get("Location")
+        if sent_back is None:
+            raise OAuthError("The demo's consent page did not take the answer.")
+        self._thread = threading.Thread(target=_land, args=(browser, sent_back), name="played person", daemon=True)
         self._thread.start()
 
-    def join(self) -> None:
-        """Wait until the person has closed the browser."""
+    def __exit__(self, *_: object) -> None:
+        """Wait until the browser is closed."""
         if self._thread is not None:
             self._thread.join(10)
 
-    def _walk(self, url: str) -> None:
-        with requests.Session() as browser:
-            browser.trust_env = False  # everything is on this computer: no proxy
-            page = browser.get(url, timeout=10)
-            form = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
-            title = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
-            shown = unescape(re.sub(r"<[^>]+>", "", title.group(1))) if title else "a consent page"
-            self._tell(" ".join(shown.split()))
-            target = urljoin(page.url, _form_action(page.text))
-            answer = {name: unescape(value) for name, value in form.items()} | {"decision": "allow"}
-            browser.post(target, data=answer, timeout=10)
 
-
-def _form_action(page: str) -> str:
-    action = re.search(r'<form[^>]*\baction="([^"]+)"', page)
-    return unescape(action.group(1)) if action else ""
+def _land(browser: requests.Session, url: str) -> None:
+    with browser, suppress(requests.RequestException):  # the program ended before its page was there
+        browser.get(url, timeout=10)

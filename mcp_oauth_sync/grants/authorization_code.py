@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from ..exceptions import AuthorizationError, OAuthError, printable
 from ..models.client import ClientRegistration
+from ..models.metadata import AuthorizationServerMetadata
 from ..models.redirect import parse_redirect
 from ..protocol.authorization import (
     AuthorizationRequest,
@@ -17,6 +18,7 @@ from ..protocol.authorization import (
 from ..protocol.pkce import require_pkce
 from ..protocol.reply import TransportFailure
 from ..protocol.token_endpoint import CLIENT_ERRORS, exchange_code
+from ..protocol.transport import Transport
 from ..urls import require_secure
 from .base import Grant, GrantContext, Obtained
 
@@ -24,6 +26,29 @@ logger = logging.getLogger(__name__)
 
 #: Answers of an authorization endpoint that mean it does not know the client; a login page is 200 or a redirect.
 _UNKNOWN_CLIENT = frozenset({400, 404, 410, 422, 500})
+
+
+def require_endpoints(server: AuthorizationServerMetadata, http: Transport) -> str:
+    """Check all that can be checked before anything is bound, registered or opened.
+
+    Args:
+        server: The authorization server.
+        http: Knows whether endpoints on this machine are allowed.
+
+    Returns:
+        The token endpoint.
+
+    Raises:
+        InsecureURLError: An endpoint may not be contacted or opened.
+        AuthorizationError: The server lacks PKCE or an endpoint.
+    """
+    require_pkce(server)
+    if not server.authorization_endpoint or not server.token_endpoint:
+        missing = "token" if server.authorization_endpoint else "authorization"
+        raise AuthorizationError(f"The authorization server {printable(server.issuer)} has no {missing} endpoint.")
+    require_secure(server.authorization_endpoint, "authorization endpoint", allow_loopback=http.allow_loopback)
+    require_secure(server.token_endpoint, "token endpoint", allow_loopback=http.allow_loopback)
+    return server.token_endpoint
 
 
 class AuthorizationCodeGrant(Grant):
@@ -41,7 +66,7 @@ class AuthorizationCodeGrant(Grant):
             RegistrationError: We could not be registered.
             TokenExchangeError: The code was not accepted.
         """
-        token_endpoint = self._require_endpoints(context)
+        token_endpoint = require_endpoints(context.server, context.http)
         state = build_state()
         wished = context.redirect_uri
         with context.prompt.listen(wished, state=state, exact=context.exact_redirect) as listener:
@@ -69,19 +94,6 @@ class AuthorizationCodeGrant(Grant):
             if missing:
                 logger.warning("granted without: %s", printable(" ".join(sorted(missing))))
             return Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=request.redirect_uri)
-
-    def _require_endpoints(self, context: GrantContext) -> str:
-        """Check all that can be checked before anything is bound, registered or opened."""
-        require_pkce(context.server)
-        local = context.http.allow_loopback
-        require_secure(context.server.authorization_endpoint or "", "authorization endpoint", allow_loopback=local)
-        endpoint = context.server.token_endpoint
-        if not endpoint:
-            raise AuthorizationError(
-                f"The authorization server {printable(context.server.issuer)} has no token endpoint."
-            )
-        require_secure(endpoint, "token endpoint", allow_loopback=local)
-        return endpoint
 
     def _request(
         self, context: GrantContext, registration: ClientRegistration, redirect_uri: str, state: str

@@ -46,7 +46,9 @@ def renew(
         TokenRefreshError: It did not work now.
     """
     if not record.can_refresh() or not record.token_endpoint or not record.registration or not record.tokens:
-        raise TokenRefreshError("There is nothing to refresh with.", hint="Sign in again.")
+        nothing = TokenRefreshError("There is nothing to refresh with.", hint="Sign in again.")
+        nothing.transient = False
+        raise nothing
     started = time.monotonic()
     waits = iter(backoff)
     while True:

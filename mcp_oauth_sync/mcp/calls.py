@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
-import json
-from collections.abc import Iterator
+import re
 from typing import Any
 
 import requests
@@ -12,11 +12,14 @@ import requests
 from ..exceptions import MCPError, printable
 from ..urls import without_query
 from ..version import __version__
+from .answers import describe_answer, is_event_stream, read_messages
 
 _HANDSHAKE, _STATELESS = "2025-11-25", "2026-07-28"
 _CLIENT = {"name": "mcp-oauth-sync", "version": __version__}
 #: JSON-RPC errors of servers that know no handshake.
 _NO_HANDSHAKE = (-32601, -32022, -32020)
+#: Most pages of a list that are fetched.
+MAX_PAGES = 1000
 
 
 class MCPCalls:
@@ -25,7 +28,7 @@ class MCPCalls:
     Args:
         url: The MCP server.
         session: Carries the requests.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds to wait for an answer to begin, and for all of it.
     """
 
     def __init__(self, url: str, session: requests.Session, *, timeout: float = 30.0) -> None:
@@ -40,23 +43,26 @@ class MCPCalls:
         """Return every tool the server offers.
 
         Raises:
-            MCPError: The server answered with an error.
+            MCPError: The server answered with an error, or with nothing of use.
+            OAuthError: No good token could be got; the subclass says why.
         """
         tools: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
+        cursor: object = None
+        seen = set()
+        for _ in range(MAX_PAGES):
             result = self._call("tools/list", {"cursor": cursor} if cursor else {})
-            tools += [tool for tool in result.get("tools", []) if isinstance(tool, dict)]
+            page = result.get("tools")
+            tools += [tool for tool in (page if isinstance(page, list) else []) if isinstance(tool, dict)]
             cursor = result.get("nextCursor")
-            if not cursor:
+            if not isinstance(cursor, str) or not cursor:
                 return tools
+            if cursor in seen:
+                break
+            seen.add(cursor)
+        raise MCPError(f"The list of tools of {without_query(self.url)} has no end.")
 
     def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Call a tool and return its result.
-
-        Raises:
-            MCPError: The server answered with an error.
-        """
+        """Call a tool and return its result. Raises as :meth:`list_tools`."""
         return self._call("tools/call", {"name": name, "arguments": arguments}, name=name)
 
     def _call(self, method: str, params: dict[str, Any], *, name: str | None = None) -> dict[str, Any]:
@@ -68,16 +74,22 @@ class MCPCalls:
         """Initialize as the handshake revisions want it, or learn that the server wants none."""
         hello = {"protocolVersion": _HANDSHAKE, "capabilities": {}, "clientInfo": _CLIENT}
         try:
-            agreed = self._request("initialize", hello).get("protocolVersion", _HANDSHAKE)
+            agreed = self._request("initialize", hello).get("protocolVersion")
         except MCPError as refusal:
             if refusal.code not in _NO_HANDSHAKE:
                 raise
-            self._headers["MCP-Protocol-Version"] = _STATELESS
-            about = {"protocolVersion": _STATELESS, "clientCapabilities": {}, "clientInfo": _CLIENT}
-            self._meta = {f"io.modelcontextprotocol/{key}": value for key, value in about.items()}
+            self._go_stateless()
         else:
-            self._headers["MCP-Protocol-Version"] = str(agreed)
-            self._post({"jsonrpc": "2.0", "method": "notifications/initialized"}).close()
+            dated = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(agreed))
+            self._headers["MCP-Protocol-Version"] = dated.group() if dated else _HANDSHAKE
+            self._notify("notifications/initialized")
+            self._ready = True
+
+    def _go_stateless(self) -> None:
+        """Say with every request what a handshake would have said once."""
+        self._headers["MCP-Protocol-Version"] = _STATELESS
+        about = {"protocolVersion": _STATELESS, "clientCapabilities": {}, "clientInfo": _CLIENT}
+        self._meta = {f"io.modelcontextprotocol/{key}": value for key, value in about.items()}
         self._ready = True
 
     def _request(self, method: str, params: dict[str, Any], *, name: str | None = None) -> dict[str, Any]:
@@ -85,58 +97,64 @@ class MCPCalls:
         sent = {**params, "_meta": self._meta} if self._meta else params
         message = {"jsonrpc": "2.0", "id": number, "method": method, "params": sent}
         with self._post(message, name=name) as response:
-            for answer in _messages(response):
-                if answer.get("id") == number:
+            for answer in read_messages(response, timeout=self.timeout):
+                # An error without an id is about the only request there is: this one.
+                if answer.get("id") == number or (answer.get("id") is None and "error" in answer):
                     return _result(answer)
-        raise MCPError(f"{without_query(self.url)} did not answer {method}: {_status(response)}.")
+        raise MCPError(
+            f"{without_query(self.url)} did not answer {method}: {describe_answer(response)}.",
+            hint="Check that the URL is the one of an MCP server.",
+        )
+
+    def _notify(self, method: str) -> None:
+        with self._post({"jsonrpc": "2.0", "method": method}) as response:
+            if not is_event_stream(response):
+                for _ in read_messages(response, timeout=self.timeout):
+                    pass  # read to the end, so that the connection can be used again
 
     def _post(self, message: dict[str, Any], *, name: str | None = None) -> requests.Response:
         headers = dict(self._headers)
         if self._meta:
             headers["Mcp-Method"] = message["method"]
             if name is not None:
-                headers["Mcp-Name"] = name
-        response = self.session.post(self.url, json=message, headers=headers, timeout=self.timeout, stream=True)
+                headers["Mcp-Name"] = _header_value(name)
+        try:
+            response = self.session.post(self.url, json=message, headers=headers, timeout=self.timeout, stream=True)
+        except requests.RequestException as failure:
+            raise _unreachable(self.url, failure) from failure.with_traceback(None)  # frames hold tokens
         if session_id := response.headers.get("Mcp-Session-Id"):
             self._headers["Mcp-Session-Id"] = session_id
         return response
 
 
-def _messages(response: requests.Response) -> Iterator[dict[str, Any]]:
-    """Read the JSON-RPC messages of an answer, JSON or event stream."""
-    if response.headers.get("Content-Type", "").startswith("text/event-stream"):
-        data: list[str] = []
-        for line in response.iter_lines():
-            field, _, value = line.decode("utf-8", "replace").partition(":")
-            if field == "data":
-                data.append(value.removeprefix(" "))
-            elif not field and data:
-                yield from _parsed("\n".join(data))
-                data = []
-    else:
-        yield from _parsed(response.text)
-
-
-def _parsed(text: str) -> Iterator[dict[str, Any]]:
-    try:
-        message = json.loads(text)
-    except ValueError:
-        return
-    if isinstance(message, dict):
-        yield message
+def _header_value(text: str) -> str:
+    """Return text as a header may carry it: as it is, or wrapped in base64."""
+    if re.fullmatch(r"[!-~]([ -~]*[!-~])?", text) and not text.startswith("=?"):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="
 
 
 def _result(answer: dict[str, Any]) -> dict[str, Any]:
     error, result = answer.get("error"), answer.get("result")
     if isinstance(error, dict):
         code = error.get("code")
+        said = printable(error.get("message") or "an error").rstrip(".")
         raise MCPError(
-            f"The server answered: {printable(error.get('message', 'an error'))}.",
-            code=code if isinstance(code, int) else None,
-            data=error.get("data"),
+            f"The server answered: {said}.", code=code if isinstance(code, int) else None, data=error.get("data")
         )
     return result if isinstance(result, dict) else {}
 
 
-def _status(response: requests.Response) -> str:
-    return f"HTTP {response.status_code} {printable(response.reason or '', 40)}".rstrip()
+def _unreachable(url: str, failure: requests.RequestException) -> MCPError:
+    reasons: tuple[tuple[type[Exception], str], ...] = (
+        (requests.exceptions.SSLError, "its TLS certificate could not be verified"),
+        (requests.exceptions.ProxyError, "the proxy refused or could not be reached"),
+        (requests.exceptions.ConnectTimeout, "no connection within the timeout"),
+        (requests.exceptions.Timeout, "no answer within the timeout"),
+        (requests.exceptions.ConnectionError, "the connection failed"),
+    )
+    reason = next((words for kind, words in reasons if isinstance(failure, kind)), "the request could not be sent")
+    hint = "Check the URL and the network, then try again."
+    if isinstance(failure, requests.exceptions.SSLError):
+        hint = "If a company proxy signs certificates, name its CA in REQUESTS_CA_BUNDLE."
+    return MCPError(f"{without_query(url)} cannot be reached: {reason} ({type(failure).__name__}).", hint=hint)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from .document import Document, number, required_text, text, texts
-from .secret import secret_or_none
+from .document import Document, MalformedDocument, number, required_text, text, texts
+from .secret import secret_members, secret_or_none
 
 #: How a registration came about.
 PREREGISTERED, DOCUMENT, DYNAMIC = "pre-registered", "client-id document", "dynamic"
@@ -43,7 +43,7 @@ class ClientMetadata:
     application_type: str = "native"
     token_endpoint_auth_method: str | None = None
     scope: str | None = None
-    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False)
+    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False, converter=secret_members)
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +81,7 @@ class ClientRegistration:
     @client_id.validator
     def _not_empty(self, _: object, value: object) -> None:
         if not isinstance(value, str) or not value.strip():
-            raise ValueError("client_id must not be empty")
+            raise MalformedDocument("'client_id' must not be empty")
 
     def is_expired(self, *, now: float | None = None) -> bool:
         """Tell whether the client secret is past its time.

@@ -8,7 +8,7 @@ import attrs
 
 from ..urls import require_secure
 from .client import as_texts
-from .secret import secret_or_none
+from .secret import secret_or_none, secret_texts
 
 
 def _checked(instance: object, attribute: attrs.Attribute[str], value: str | None) -> None:
@@ -46,7 +46,7 @@ class OAuthConfig:
     scopes: tuple[str, ...] = attrs.field(default=(), converter=as_texts)
     redirect_uri: str = "http://127.0.0.1/callback"
     use_pkce: bool = True
-    extra_auth_params: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    extra_auth_params: Mapping[str, str] = attrs.field(factory=dict, repr=False, converter=secret_texts)
     revocation_url: str | None = attrs.field(default=None, validator=_checked)
     issuer: str | None = None
 

@@ -7,7 +7,7 @@ but has another type raises :class:`MalformedDocument`, which the caller turns i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 Document = Mapping[str, Any]
 
@@ -21,9 +21,14 @@ def text(document: Document, member: str) -> str | None:
     value = document.get(member)
     if value is None or value == "":
         return None
-    if not isinstance(value, str):
+    if not _is_text(value):
         raise MalformedDocument(f"{member!r} is not a string")
     return value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    # JSON can spell half a character (a lone surrogate), which no form and no header can carry.
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def required_text(document: Document, member: str) -> str:
@@ -39,7 +44,7 @@ def texts(document: Document, member: str) -> tuple[str, ...] | None:
     value = document.get(member)
     if value is None:
         return None
-    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, (list, tuple)) or not all(_is_text(item) for item in value):
         raise MalformedDocument(f"{member!r} is not an array of strings")
     return tuple(value)
 
@@ -56,7 +61,7 @@ def number(document: Document, member: str) -> float | None:
         return None
     try:
         result = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise MalformedDocument(f"{member!r} is not a number") from None
     if isinstance(value, bool) or result != result or abs(result) > 1e15:
         raise MalformedDocument(f"{member!r} is not a number")

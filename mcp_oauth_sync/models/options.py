@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
 
 import attrs
 
 from ..exceptions import InsecureURLError
-from ..urls import is_loopback, origin, require_secure
+from ..urls import is_loopback, origin, require_secure, without_query
 from .client import ClientMetadata, ClientRegistration
-from .secret import secret_or_none
+from .secret import secret_or_none, secret_texts
 
 #: Parameters that carry the protection of the flow; callers may not set them.
 PROTECTED_PARAMETERS = frozenset(
@@ -29,8 +28,22 @@ def _extra_scopes(value: Iterable[str] | str | None) -> tuple[str, ...]:
     return _scopes(value) or ()
 
 
+def _not_blank(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is not None and not value.strip():
+        raise ValueError(f"{attribute.name} must not be empty; None leaves it out")
+
+
+def _origins(_: object, attribute: attrs.Attribute[Mapping[str, object]], value: Mapping[str, object]) -> None:
+    for url in value:
+        require_secure(url, f"{attribute.name} origin")
+
+
 def _metadata(value: ClientMetadata | None) -> ClientMetadata:
     return value or ClientMetadata()
+
+
+def _headers(value: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    return {where: secret_texts(headers) for where, headers in value.items()}
 
 
 def _unprotected(_: object, attribute: attrs.Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
@@ -42,9 +55,11 @@ def _document_url(_: object, attribute: attrs.Attribute[str | None], value: str 
     if value is None:
         return
     parts = require_secure(value, "client-id metadata document URL")
-    if parts.scheme != "https" or parts.path in ("", "/"):
+    dots = {".", ".."}.intersection(parts.path.split("/"))
+    if parts.scheme != "https" or parts.path in ("", "/") or dots:
         raise InsecureURLError(
-            f"{attribute.name} {value!r} is refused: a client identifier has to be an https URL with a path.",
+            f"{attribute.name} {without_query(value)!r} is refused: a client identifier has to be an https URL "
+            "with a path that holds no dot segments.",
             hint="Host the document at e.g. https://example.com/oauth/client.json.",
         )
 
@@ -83,25 +98,32 @@ class SignInOptions:
 
     Raises:
         ValueError: A parameter is protected, or a value is out of range.
-        InsecureURLError: ``client_id_metadata_url`` is not an https URL with a path.
+        InsecureURLError: ``client_id_metadata_url`` is not an https URL with a path, or a key of
+            ``oauth_headers`` is not an origin that may be contacted.
     """
 
     scopes: tuple[str, ...] | None = attrs.field(default=None, converter=_scopes)
     extra_scopes: tuple[str, ...] = attrs.field(default=(), converter=_extra_scopes)
     offline_access: bool = True
-    client_id: str | None = None
+    client_id: str | None = attrs.field(default=None, validator=_not_blank)
     client_secret: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
     token_endpoint_auth_method: str | None = None
     issuer: str | None = None
     client_id_metadata_url: str | None = attrs.field(default=None, validator=_document_url)
     client_metadata: ClientMetadata = attrs.field(default=None, converter=_metadata)
     initial_access_token: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
-    authorize_params: Mapping[str, str] = attrs.field(factory=dict, repr=False, validator=_unprotected)
-    token_params: Mapping[str, str] = attrs.field(factory=dict, repr=False, validator=_unprotected)
+    authorize_params: Mapping[str, str] = attrs.field(
+        factory=dict, repr=False, converter=secret_texts, validator=_unprotected
+    )
+    token_params: Mapping[str, str] = attrs.field(
+        factory=dict, repr=False, converter=secret_texts, validator=_unprotected
+    )
     callback_port: int = attrs.field(default=0, validator=_port)
     callback_host: str = attrs.field(default="127.0.0.1", validator=_loopback_host)
     sign_in_timeout: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))
-    oauth_headers: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict, repr=False)
+    oauth_headers: Mapping[str, Mapping[str, str]] = attrs.field(
+        factory=dict, repr=False, converter=_headers, validator=_origins
+    )
 
     @property
     def preregistered(self) -> ClientRegistration | None:
@@ -128,6 +150,6 @@ class SignInOptions:
         wanted = origin(url)
         found: dict[str, str] = {}
         for key, headers in self.oauth_headers.items():
-            if urlsplit(key).scheme and origin(key) == wanted:
+            if origin(key) == wanted:
                 found.update(headers)
         return found

@@ -111,7 +111,7 @@ class ServerRecord:
         """
         try:
             document = json.loads(stored)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise MalformedDocument("it is not JSON") from None
         if not isinstance(document, dict):
             raise MalformedDocument("it is not a JSON object")

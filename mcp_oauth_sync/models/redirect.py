@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 from ..exceptions import InvalidRedirectError
@@ -18,6 +19,11 @@ def same_state(received: str, expected: str) -> bool:
     return hmac.compare_digest(received.encode("utf-8", "surrogatepass"), expected.encode())
 
 
+def _query(redirect: str) -> str:
+    """Return the query of a redirect: of a URL, of its part from the ``?`` on, or the text itself."""
+    return urlsplit(redirect).query if re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:/|[/?]", redirect) else redirect
+
+
 def parse_redirect(redirect: str) -> dict[str, str]:
     """Take a redirect (a URL, or its query alone) apart, refusing what is ambiguous.
 
@@ -27,14 +33,18 @@ def parse_redirect(redirect: str) -> dict[str, str]:
     if len(redirect) > MAX_REDIRECT:
         raise InvalidRedirectError("The redirect is too long to be an answer; it was not used.")
     try:
-        query = urlsplit(redirect).query if "?" in redirect else redirect
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100, errors="strict")
+        redirect.encode()
+        query = Secret(_query(redirect))
+        pairs = [
+            (name, Secret(value) if name in ("code", "state") else value)
+            for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=100, errors="strict")
+        ]
     except ValueError:
         raise InvalidRedirectError("The redirect is not a well-formed query; it was not used.") from None
     names = [name for name, _ in pairs]
     if any(names.count(name) > 1 for name in _SINGLE):
         raise InvalidRedirectError("The redirect repeats a parameter; it was not used.")
-    return {name: Secret(value) if name in ("code", "state") else value for name, value in pairs}
+    return dict(pairs)
 
 
 def belongs_to(redirect: str, state: str) -> bool:
@@ -45,8 +55,8 @@ def belongs_to(redirect: str, state: str) -> bool:
         state: The state that was sent.
     """
     try:
-        query = urlsplit(redirect).query if "?" in redirect else redirect
-        states = [value for name, value in parse_qsl(query, max_num_fields=100) if name == "state"]
+        pairs = parse_qsl(_query(redirect), keep_blank_values=True, max_num_fields=100)
+        states = [value for name, value in pairs if name == "state"]
     except ValueError:
         return False
     return len(redirect) <= MAX_REDIRECT and len(states) == 1 and same_state(states[0], state)

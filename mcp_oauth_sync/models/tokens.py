@@ -33,7 +33,7 @@ class OAuthTokens:
     """
 
     access_token: str = attrs.field(repr=False, converter=Secret)
-    token_type: str = "Bearer"  # noqa: S105
+    token_type: str = "Bearer"
     expires_in: float | None = None
     refresh_token: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
     scope: str | None = None

@@ -37,7 +37,7 @@ def somebody_there() -> bool:
         try:
             if stream is not None and stream.isatty():
                 return True
-        except ValueError:  # a closed stream
+        except (AttributeError, ValueError):  # a stand-in for a stream, or a closed one
             continue
     shell = sys.modules.get("IPython")
     return shell is not None and hasattr(getattr(shell, "get_ipython", lambda: None)(), "kernel")

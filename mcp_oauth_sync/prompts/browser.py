@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import webbrowser
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TextIO
 
 from .base import Listener, Prompt
@@ -40,7 +40,7 @@ class BrowserPrompt(Prompt):
         opens = browser_at_hand()
         first = "A browser window opens now. If it does not," if opens else "No browser can be opened from here:"
         self._print(
-            f"Sign in to {server_url}\n{first} open this address in a browser on this machine:\n\n  {url}\n\n"
+            f"Sign in to {server_url}\n{first}\nopen this address in a browser on this machine:\n\n  {url}\n\n"
             "Waiting for the answer. Ctrl-C stops."
         )
         if opens:
@@ -48,7 +48,9 @@ class BrowserPrompt(Prompt):
 
     def _print(self, text: str) -> None:
         output = self._output or sys.stderr
-        if output is not None:  # a windowed program on Windows has no standard error
+        if output is None:  # a windowed program on Windows has no standard error
+            return
+        with suppress(OSError, ValueError):  # closed, or its reader has gone: the browser may open all the same
             print(text, file=output, flush=True)
 
 

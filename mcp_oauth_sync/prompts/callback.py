@@ -13,15 +13,15 @@ class CallbackPrompt(Prompt):
     """Hands the authorization URL to a function of the application.
 
     Args:
-        show: Called with the URL. A string it returns is taken as the URL the browser came back to; None
-            means that the browser will come back to the loopback interface by itself.
+        show: Called with the URL. A string it returns is taken as the URL the browser came back to; anything
+            else, such as None, means that the browser will come back to the loopback interface by itself.
 
     Example::
 
         OAuth(url, prompt=CallbackPrompt(lambda url: window.open_link(url)))
     """
 
-    def __init__(self, show: Callable[[str], str | None]) -> None:
+    def __init__(self, show: Callable[[str], object]) -> None:
         """Show URLs with ``show``."""
         self._show = show
 
@@ -32,5 +32,5 @@ class CallbackPrompt(Prompt):
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         """Call the application."""
         redirect = self._show(str(url))
-        if redirect is not None:
+        if isinstance(redirect, str):
             listener.deliver(redirect)

@@ -7,149 +7,78 @@ slow or idle connection holds up nobody.
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..exceptions import (
-    AccessDeniedError,
-    AuthorizationError,
-    AuthorizationTimeoutError,
-    InvalidRedirectError,
-    OAuthError,
-)
-from ..models.redirect import belongs_to
-from ..models.secret import Secret
+from ..exceptions import AuthorizationError
 from ..urls import is_loopback
-from .base import Listener
-from .pages import denied_page, failure_page, received_page, stranger_page, success_page
+from .answer import LoopbackListener
+from .pages import stranger_page
 
 #: Seconds a connection may stay silent.
 SILENCE = 5.0
-#: Seconds the browser's page waits to learn how the sign-in ended.
-PAGE_PATIENCE = 0.7
+#: Most connections held open; when there are more, the oldest one goes.
+MAX_CONNECTIONS = 128
+#: Most free ports tried for one that is free on IPv4 and IPv6.
+_TRIES = 8
 _HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
     ("Connection", "close"),
 )
-
-
-class LoopbackListener(Listener):
-    """Waits for the one redirect that carries our state, from the servers or from :meth:`deliver`."""
-
-    def __init__(self, redirect_uri: str, state: str) -> None:
-        """Wait for ``state`` at ``redirect_uri``."""
-        self.redirect_uri = redirect_uri
-        parts = urlsplit(redirect_uri)
-        self.path = parts.path or "/"
-        self.hosts = {f"{host}:{parts.port}" for host in ("127.0.0.1", "localhost", "[::1]")}
-        self._state = state
-        self._answer: str | None = None
-        self._turn = threading.Lock()
-        self._answered, self._concluded, self._page_sent = (threading.Event() for _ in range(3))
-        self._page = received_page()
-
-    def accept(self, redirect: str) -> bool:
-        """Take a redirect if it is the answer and the first one; tell whether it was taken."""
-        if not belongs_to(redirect, self._state):
-            return False
-        with self._turn:
-            if self._answer is not None:
-                return False
-            self._answer = Secret(redirect)
-        self._answered.set()
-        return True
-
-    def deliver(self, redirect: str) -> None:
-        """Take a redirect whoever sent it: it is checked where it is read."""
-        with self._turn:
-            if self._answer is None:
-                self._answer = Secret(redirect)
-                self._page_sent.set()  # no browser waits for a page of ours
-        self._answered.set()
-
-    def wait(self, timeout: float) -> str:
-        """Wait for the answer; ends at once on Ctrl-C, on Windows too."""
-        deadline = time.monotonic() + timeout
-        while not self._answered.wait(max(0.0, min(0.5, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                raise AuthorizationTimeoutError(
-                    f"Nobody completed the sign-in within {timeout:g} seconds.",
-                    hint="Start it again; sign_in_timeout= gives more time.",
-                )
-        assert self._answer is not None  # noqa: S101  (the event says so)
-        return self._answer
-
-    def conclude(self, error: OAuthError | None) -> None:
-        """Settle the page that the browser gets; the first word counts."""
-        if self._concluded.is_set():
-            return
-        if error is None:
-            self._page = success_page()
-        elif isinstance(error, AccessDeniedError):
-            self._page = denied_page()
-        elif isinstance(error, InvalidRedirectError):
-            self._page = failure_page("The answer did not belong to this sign-in and was not used.")
-        else:
-            self._page = failure_page(error.message)
-        self._concluded.set()
-
-    def page(self) -> bytes:
-        """Return the page for the browser that brought the answer."""
-        self._concluded.wait(PAGE_PATIENCE)
-        return self._page
-
-    def page_sent(self) -> None:
-        """Note that the browser has its page."""
-        self._page_sent.set()
-
-    def finish(self) -> None:
-        """Give the browser that brought the answer a moment to get its page."""
-        if self._answered.is_set():
-            self._concluded.set()
-            self._page_sent.wait(1.0)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128
-    # On POSIX this only skips TIME_WAIT; on Windows it would let another program take the port over.
-    allow_reuse_address = sys.platform != "win32"
+    request_queue_size = 512
 
     def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
         self.address_family = family
         self.listener: LoopbackListener | None = None
-        self.connections: set[socket.socket] = set()
+        self.connections: dict[socket.socket, None] = {}  # a set that knows which came first
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
         """Bind without the reverse name lookup of the base class, which can take seconds."""
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if self.allow_reuse_address:
+        if sys.platform == "win32":  # here SO_REUSEADDR would let another program take the port over
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:  # here it only skips TIME_WAIT
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self.connections.add(request)
+        for oldest in list(self.connections)[: 1 - MAX_CONNECTIONS]:
+            self.drop(oldest)
+        self.connections[request] = None
         super().process_request(request, client_address)
+
+    def drop(self, connection: socket.socket) -> None:
+        """End a connection; its thread sees that and closes it."""
+        self.connections.pop(connection, None)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
-        self.connections.discard(request)
+        self.connections.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent: a broken connection is none of the program's business."""
@@ -158,8 +87,7 @@ class _Server(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
         for connection in list(self.connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            self.drop(connection)
         thread.join()
 
 
@@ -168,16 +96,16 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = SILENCE
     server_version, sys_version = "mcp-oauth-sync", ""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer the one request that counts, and turn away the rest."""
         listener = self.server.listener
-        path, _, query = self.path.partition("?")
         if listener is None or self.headers.get_all("Host", []) not in ([host] for host in listener.hosts):
             return self._send(400, stranger_page())
-        if path != listener.path:
+        if self.path.partition("?")[0] != listener.path:
             return self._send(404, stranger_page())
-        if not listener.accept(query):
+        if not listener.accept(self.path):
             return self._send(400, stranger_page())
+        self.server.connections.pop(self.connection, None)  # this one is not dropped for others
         try:
             self._send(200, listener.page())
         finally:
@@ -185,13 +113,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what is no GET, or no HTTP, without repeating any of it."""
-        self._send(code if code in (405, 414, 431) else 405 if code == 501 else 400, stranger_page())
+        self._send(405 if code == 501 else code if code in (414, 431) else 400, stranger_page())
 
     def _send(self, status: int, page: bytes) -> None:
         self.close_connection = True
         self.send_response(status)
         for name, value in _HEADERS:
             self.send_header(name, value)
+        if status == 405:
+            self.send_header("Allow", "GET")
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()
         if self.command != "HEAD":
@@ -219,12 +149,13 @@ def loopback_listener(redirect_uri: str, *, state: str, exact: bool = False) -> 
         raise AuthorizationError(f"Cannot listen for a redirect to {redirect_uri}: it is not on this machine.")
     servers = _bind(host, parts.port or 0, exact=exact)
     shown = f"[{host}]" if ":" in host else host
-    bound = f"http://{shown}:{servers[0].server_port}{parts.path or '/'}"
-    listener = LoopbackListener(bound, state)
+    listener = LoopbackListener(f"http://{shown}:{servers[0].server_port}{parts.path or '/'}", state)
     threads = []
     for server in servers:
         server.listener = listener
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="mcp-oauth-sync listener", daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.05,), name="mcp-oauth-sync listener", daemon=True
+        )
         thread.start()
         threads.append(thread)
     try:
@@ -236,19 +167,32 @@ def loopback_listener(redirect_uri: str, *, state: str, exact: bool = False) -> 
 
 
 def _bind(host: str, port: int, *, exact: bool) -> list[_Server]:
-    """Bind every address the host stands for; for ``localhost`` IPv4, and IPv6 where that is possible."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    address = "127.0.0.1" if host == "localhost" else host
+    """Bind every address the host stands for, all at one port: the one wished for, else any free one."""
+    failure: OSError | None = None
+    for wished in [port] if port and exact else [port, *[0] * _TRIES]:
+        try:
+            return _bind_all(host, wished)
+        except OSError as error:
+            failure = error
+    where = ("127.0.0.1" if host == "localhost" else host) + (f" port {port}" if port else "")
+    raise AuthorizationError(
+        f"Cannot listen on {where}: {(failure and failure.strerror) or failure}.",
+        hint="Choose another port with callback_port=, or end the program that holds this one.",
+    ) from failure
+
+
+def _bind_all(host: str, port: int) -> list[_Server]:
+    """Bind one port; for ``localhost`` on IPv4, and on IPv6 too where this machine has it.
+
+    A port that another program holds on IPv6 is busy: a browser may try IPv6 first and hand it the code.
+    """
+    if host != "localhost":
+        return [_Server((host, port), socket.AF_INET6 if ":" in host else socket.AF_INET)]
+    servers = [_Server(("127.0.0.1", port), socket.AF_INET)]
     try:
-        servers = [_Server((address, port), family)]
+        servers.append(_Server(("::1", servers[0].server_port), socket.AF_INET6))
     except OSError as failure:
-        if port and not exact:
-            return _bind(host, 0, exact=exact)
-        raise AuthorizationError(
-            f"Cannot listen on {address} port {port}: {failure.strerror or failure}.",
-            hint="Another program holds the port: end it, or choose another one with callback_port=.",
-        ) from failure
-    if host == "localhost":
-        with suppress(OSError):
-            servers.append(_Server(("::1", servers[0].server_port), socket.AF_INET6))
+        if failure.errno == errno.EADDRINUSE:
+            servers[0].server_close()
+            raise
     return servers

@@ -13,48 +13,52 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; --ink: #1c2230; --soft: #5a6376; --paper: #f3f5f9; --card: #ffffff;
-  --line: #dfe3ec; --mark: {light}; }}
+  --line: #e3e7ef; --mark: {light}; --shade: 0 1px 2px rgb(28 34 48 / .06), 0 12px 32px rgb(28 34 48 / .07); }}
 @media (prefers-color-scheme: dark) {{ :root {{ --ink: #e8ebf2; --soft: #a2abbd; --paper: #12151c;
-  --card: #1b202b; --line: #2c3443; --mark: {dark}; }} }}
+  --card: #1b202b; --line: #2c3443; --mark: {dark}; --shade: none; }} }}
 * {{ box-sizing: border-box; }}
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px; background: var(--paper);
-  color: var(--ink); font: 17px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }}
-main {{ width: 100%; max-width: 31rem; padding: 44px 40px 36px; background: var(--card);
-  border: 1px solid var(--line); border-radius: 16px; text-align: center; }}
-svg {{ width: 60px; height: 60px; color: var(--mark); }}
-h1 {{ margin: 18px 0 8px; font-size: 1.6rem; line-height: 1.25; letter-spacing: -.01em; }}
-p {{ margin: 0 0 10px; overflow-wrap: anywhere; }}
-.detail {{ margin-top: 20px; padding-top: 18px; border-top: 1px solid var(--line); color: var(--soft);
-  font-size: .92rem; }}
+body {{ margin: 0; min-height: 100vh; display: grid; place-content: center; gap: 20px; padding: 24px;
+  grid-template-columns: minmax(0, 31rem); background: var(--paper); color: var(--ink); text-align: center;
+  font: 17px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }}
+main {{ padding: 44px 40px 36px; background: var(--card); border: 1px solid var(--line); border-radius: 16px;
+  box-shadow: var(--shade); }}
+svg {{ width: 64px; height: 64px; color: var(--mark); }}
+circle {{ fill: currentColor; fill-opacity: .12; stroke: none; }}
+h1 {{ margin: 20px 0 10px; font-size: 1.6rem; line-height: 1.25; letter-spacing: -.01em; text-wrap: balance; }}
+p {{ margin: 0; overflow-wrap: anywhere; text-wrap: balance; }}
+.detail {{ margin-top: 24px; padding-top: 20px; border-top: 1px solid var(--line); }}
+.detail, footer {{ color: var(--soft); font-size: .92rem; }}
+footer {{ font-size: .82rem; }}
 </style>
 </head>
 <body>
 <main>
-<svg viewBox="0 0 60 60" fill="none" stroke="currentColor" stroke-width="4" stroke-linecap="round"
- stroke-linejoin="round" aria-hidden="true"><circle cx="30" cy="30" r="26"/><path d="{path}"/></svg>
+<svg viewBox="0 0 64 64" fill="none" stroke="currentColor" stroke-width="4" stroke-linecap="round"
+ stroke-linejoin="round" aria-hidden="true"><circle cx="32" cy="32" r="32"/><path d="{path}"/></svg>
 <h1>{title}</h1>
 <p>{text}</p>
 <p class="detail">{detail}</p>
 </main>
+<footer>Shown by mcp-oauth-sync, which runs on this computer.</footer>
 </body>
 </html>
 """
 _GREEN, _AMBER, _RED = ("#17804b", "#4cc38a"), ("#a05a00", "#f0b45c"), ("#b3261e", "#f2877f")
-_TICK, _BAR, _CROSS = "M19 31l8 8 15-17", "M20 30h20", "M22 22l16 16M38 22L22 38"
+_TICK, _BAR, _CROSS = "M20 33l8.5 8.5L45 24", "M21 32h22", "M23 23l18 18M41 23L23 41"
 
 
 def _page(title: str, text: str, detail: str, colours: tuple[str, str], path: str) -> bytes:
     shown = [html.escape(part) for part in (title, text, detail)]
     page = _PAGE.format(title=shown[0], text=shown[1], detail=shown[2], light=colours[0], dark=colours[1], path=path)
-    return page.encode()
+    return page.encode("utf-8", "replace")
 
 
 def success_page() -> bytes:
     """Return the page for a sign-in that is complete."""
     return _page(
         "You are signed in",
-        "Close this tab and go back to your program: it is already going on.",
-        "Nothing else to do here. The program keeps you signed in from now on.",
+        "You can close this tab and go back to your program.",
+        "The program is already at work, and keeps you signed in from now on.",
         _GREEN,
         _TICK,
     )
@@ -64,8 +68,8 @@ def received_page() -> bytes:
     """Return the page for an answer that is still being redeemed."""
     return _page(
         "Answer received",
-        "Go back to your program: it is finishing the sign-in.",
-        "If anything goes wrong from here, the program says so.",
+        "You can close this tab. Your program is completing the sign-in.",
+        "Should anything go wrong from here, the program says so.",
         _GREEN,
         _TICK,
     )
@@ -75,8 +79,8 @@ def denied_page() -> bytes:
     """Return the page for a person who said no."""
     return _page(
         "Access was not granted",
-        "You or the server declined. Nothing was shared with the program.",
-        "Close this tab. To try again, start the sign-in once more in your program.",
+        "You or the server said no, so the program was given nothing.",
+        "You can close this tab. To try again, start the sign-in once more in your program.",
         _AMBER,
         _BAR,
     )
@@ -90,7 +94,7 @@ def failure_page(reason: str) -> bytes:
     """
     return _page(
         "The sign-in did not work",
-        "Go back to your program: it says what to do next.",
+        "Go back to your program: it says what you can do next.",
         reason,
         _RED,
         _CROSS,
@@ -100,9 +104,9 @@ def failure_page(reason: str) -> bytes:
 def stranger_page() -> bytes:
     """Return the page for a request that is not the answer waited for."""
     return _page(
-        "Nothing to see here",
-        "This address waits for one particular answer, and this was not it.",
-        "If you are signing in, use the newest tab that your program opened.",
+        "Not the right page",
+        "Your program waits here for the end of a sign-in, and this was something else.",
+        "To sign in, go back to the newest tab that your program opened.",
         _AMBER,
         _BAR,
     )

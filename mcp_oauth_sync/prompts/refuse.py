@@ -24,7 +24,7 @@ class NoPrompt(Prompt):
         Raises:
             SignInRequiredError: Always.
         """
-        raise SignInRequiredError("A person has to sign in, and there is nobody to ask.")
+        raise _nobody()
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         """Refuse.
@@ -32,4 +32,11 @@ class NoPrompt(Prompt):
         Raises:
             SignInRequiredError: Always.
         """
-        raise SignInRequiredError("A person has to sign in, and there is nobody to ask.")
+        raise _nobody()
+
+
+def _nobody() -> SignInRequiredError:
+    return SignInRequiredError(
+        "A person has to sign in, and nobody is there to ask (no terminal, no notebook).",
+        hint="Run: mcp-oauth-sync auth NAME URL in a terminal, or pass a prompt= that reaches a person.",
+    )

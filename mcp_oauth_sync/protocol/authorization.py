@@ -1,4 +1,4 @@
-"""The authorization request and its answer. RFC 6749 section 4.1, RFC 7636, RFC 8707 section 2, RFC 9207 section 2.4."""
+"""The authorization request and its answer. RFC 6749 section 4.1, RFC 7636, RFC 8707, RFC 9207 section 2.4."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..exceptions import AccessDeniedError, AuthorizationError, InvalidRedirectE
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.redirect import parse_redirect, same_state
 from ..models.secret import Secret
-from ..urls import require_secure, with_query
+from ..urls import require_redirect, require_secure, with_query
 from .pkce import build_challenge, build_verifier
 
 
@@ -66,12 +66,14 @@ def build_authorization_request(
         allow_loopback: False refuses an endpoint on this machine.
 
     Raises:
-        InsecureURLError: The endpoint may not be opened in a browser.
+        InsecureURLError: The endpoint may not be opened in a browser, or the redirect URI is neither https nor on the
+            loopback interface.
         AuthorizationError: The server has no authorization endpoint.
     """
     if not server.authorization_endpoint:
         raise AuthorizationError(f"The authorization server {printable(server.issuer)} has no authorization endpoint.")
     require_secure(server.authorization_endpoint, "authorization endpoint", allow_loopback=allow_loopback)
+    require_redirect(redirect_uri)
     verifier = build_verifier()
     parameters: dict[str, str] = {
         **(extra or {}),
@@ -108,6 +110,7 @@ def read_response(redirect: str, request: AuthorizationRequest) -> str:
         AccessDeniedError: The person, or the server on their behalf, said no.
         AuthorizationError: The server reports another error, or sent no code.
     """
+    redirect = Secret(redirect)
     answer = parse_redirect(redirect)
     if not same_state(answer.get("state", ""), request.state):
         raise InvalidRedirectError(

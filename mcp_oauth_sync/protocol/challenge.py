@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105
-_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}|[^\s,"]+))', re.DOTALL)
-_SCHEME = re.compile(rf"\s*({_TOKEN})(?=\s|,|$)")
+_SEPARATOR = re.compile(r"[\s,]*")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_EQUALS = re.compile(r"\s*=\s*")
+_QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+_PLAIN = re.compile(r'[^\s,"]*')
 _TOKEN68 = re.compile(r"\s+[A-Za-z0-9\-._~+/]+=*\s*(?=,|$)")
 #: Longest header looked at.
 _MAX_HEADER = 16 * 1024
@@ -47,8 +49,9 @@ class Challenge:
 def parse_challenges(headers: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Take header lines apart into (scheme in lower case, parameters), in order.
 
-    Quoted commas, several challenges in a line, several lines, token68 credentials and stray text are
-    survived; the first of two equal parameters counts. RFC 9110 section 11.6.1.
+    Quoted commas, several challenges in a line, several lines, missing commas, token68 credentials and stray
+    text are survived; the first of two equal parameters counts. A quote that never ends takes the rest of its
+    line with it. Every character is looked at a fixed number of times. RFC 9110 section 11.6.1.
 
     Args:
         headers: The values of all ``WWW-Authenticate`` lines.
@@ -56,23 +59,36 @@ def parse_challenges(headers: Iterable[str]) -> Iterator[tuple[str, dict[str, st
     for header in headers:
         text, position = header[:_MAX_HEADER], 0
         current: tuple[str, dict[str, str]] | None = None
-        while position < len(text):
-            if parameter := _PARAMETER.match(text, position):
-                name, quoted, plain = parameter.groups()
-                value = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else plain
-                if current is not None:
-                    current[1].setdefault(name.lower(), value)
-                position = parameter.end()
-            elif scheme := _SCHEME.match(text, position):
+        while (position := _end(_SEPARATOR, text, position)) < len(text):
+            token = _TOKEN.match(text, position)
+            if token is None:
+                position += 1
+                continue
+            position = token.end()
+            if equals := _EQUALS.match(text, position):
+                value, position = _read_value(text, equals.end())
+                if current is not None and value is not None:
+                    current[1].setdefault(token.group().lower(), value)
+            elif position == len(text) or text[position] == "," or text[position].isspace():
                 if current is not None:
                     yield current
-                current, position = (scheme.group(1).lower(), {}), scheme.end()
-                if token68 := _TOKEN68.match(text, position):
-                    position = token68.end()
-            else:
-                position += 1
+                current, position = (token.group().lower(), {}), _end(_TOKEN68, text, position)
         if current is not None:
             yield current
+
+
+def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
+    found = pattern.match(text, position)
+    return found.end() if found else position
+
+
+def _read_value(text: str, position: int) -> tuple[str | None, int]:
+    if quoted := _QUOTED.match(text, position):
+        return re.sub(r"\\(.)", r"\1", quoted.group(1), flags=re.DOTALL), quoted.end()
+    if text.startswith('"', position):
+        return None, len(text)
+    end = _end(_PLAIN, text, position)
+    return text[position:end] or None, end
 
 
 def select_challenge(headers: Iterable[str]) -> Challenge:

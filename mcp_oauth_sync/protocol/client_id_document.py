@@ -21,5 +21,5 @@ def build_document_registration(url: str, server: AuthorizationServerMetadata) -
         client_id=url,
         issuer=server.issuer,
         token_endpoint_auth_method="none",
-        source=DOCUMENT,  # noqa: S106
+        source=DOCUMENT,
     )

@@ -25,14 +25,14 @@ class Trace:
         self.lines.append(f"{without_query(url)}: {outcome}")
 
 
-def fetch_document(http: Transport, url: str, *, what: str, mark: str, trace: Trace) -> Document | None:
+def fetch_document(http: Transport, url: str, *, what: str, marks: tuple[str, ...], trace: Trace) -> Document | None:
     """Fetch one metadata document.
 
     Args:
         http: The transport.
         url: Where it should be.
         what: What it is, for messages.
-        mark: The member that makes it such a document ("issuer", "resource").
+        marks: Members that only such a document has: one of them is enough for it to be judged as one.
         trace: Gets a line.
 
     Returns:
@@ -61,4 +61,4 @@ def fetch_document(http: Transport, url: str, *, what: str, mark: str, trace: Tr
             tried=trace.lines,
         )
     document = reply.json_object() if reply.status == 200 else None
-    return document if document is not None and mark in document else None
+    return document if document is not None and any(mark in document for mark in marks) else None

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 import attrs
 
-from ..exceptions import RegistrationError, printable
+from ..exceptions import RegistrationError, RegistrationRequiredError, printable
 from ..models.client import ClientMetadata, ClientRegistration
 from ..models.document import MalformedDocument
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.secret import Secret
-from ..urls import without_query
+from ..urls import portless, without_query
 from .client_auth import BASIC, NONE, POST, select_method, select_requested_method
 from .reply import Reply, TransportFailure
 from .transport import Transport
+
+#: Answers of an endpoint that is closed to us, or is not there: waiting and other values change nothing.
+_CLOSED = frozenset({401, 403, 404, 405})
 
 
 def build_registration_request(
@@ -50,11 +53,18 @@ def build_registration_request(
 
 
 def read_registration_response(
-    reply: Reply, *, server: AuthorizationServerMetadata, endpoint: str
+    reply: Reply, *, server: AuthorizationServerMetadata, endpoint: str, redirect_uris: Sequence[str]
 ) -> ClientRegistration:
     """Judge the answer, substituted values included. RFC 7591 section 3.2.1.
 
+    Args:
+        reply: The answer.
+        server: Where we registered.
+        endpoint: The registration endpoint.
+        redirect_uris: What we asked for; an answer that leaves them out means them.
+
     Raises:
+        RegistrationRequiredError: This server does not register everybody, or nobody.
         RegistrationError: It was refused, or what came back cannot be used.
     """
     where = without_query(endpoint)
@@ -62,9 +72,10 @@ def read_registration_response(
     error, description = reply.oauth_error()
     if reply.status not in (200, 201) or document is None or error:
         wait = reply.retry_after()
-        raise RegistrationError(
+        kind = RegistrationRequiredError if reply.status in _CLOSED else RegistrationError
+        raise kind(
             f"Registering at {where} was refused: {reply.describe()}.",
-            hint=_refusal_hint(reply.status, wait),
+            hint=_refusal_hint(reply.status, wait, redirect_uris),
             issuer=server.issuer,
             error=error,
             error_description=description,
@@ -86,18 +97,26 @@ def read_registration_response(
         unusable = f"it demands {method} but gave no secret"
     elif registration.is_expired():
         unusable = "the secret it gave is already expired"
+    elif registration.redirect_uris and not _known(redirect_uris, registration.redirect_uris):
+        unusable = "it is for other redirect URIs than ours"
     if unusable:
         raise RegistrationError(f"The registration at {where} cannot be used: {unusable}.", issuer=server.issuer)
     return attrs.evolve(registration, token_endpoint_auth_method=select_method(registration, server))
 
 
-def _refusal_hint(status: int, wait: float | None) -> str:
+def _known(ours: Sequence[str], registered: Sequence[str]) -> bool:
+    """Tell whether all of ours are registered; the port of a loopback address does not count. RFC 8252 section 7.3."""
+    return {portless(uri) for uri in ours} <= {portless(uri) for uri in registered}
+
+
+def _refusal_hint(status: int, wait: float | None, redirect_uris: Sequence[str]) -> str:
     if status == 429:
         return "Too many registrations; try again " + (f"in {wait:.0f} seconds." if wait else "later.")
-    if status in (401, 403):
+    if status in _CLOSED:
+        shown = " ".join(uri if portless(uri) == uri else f"{portless(uri)} (any port)" for uri in redirect_uris)
         return (
-            "This server registers only clients it knows. Register one by hand and pass client_id= (and "
-            "client_secret=), or pass initial_access_token= if the operator gave you one."
+            f"This server does not register everybody. Register one by hand with the redirect URI {shown} and pass "
+            "client_id= (and client_secret=), or pass initial_access_token= if the operator gave you one."
         )
     return "Pass client_metadata= to register with other values, or client_id= to use a client registered by hand."
 
@@ -123,6 +142,7 @@ def register_client(
 
     Raises:
         InsecureURLError: The endpoint may not be contacted.
+        RegistrationRequiredError: This server does not register everybody, or nobody.
         RegistrationError: No usable registration came of it.
     """
     endpoint = server.registration_endpoint or ""
@@ -136,4 +156,4 @@ def register_client(
             hint=failure.hint or "This is a fault of the network or the server; try again.",
             issuer=server.issuer,
         ) from None
-    return read_registration_response(reply, server=server, endpoint=endpoint)
+    return read_registration_response(reply, server=server, endpoint=endpoint, redirect_uris=redirect_uris)

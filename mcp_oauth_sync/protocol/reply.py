@@ -126,7 +126,7 @@ def decoded(body: bytes, encoding: str) -> bytes:
         TransportFailure: The encoding is unknown, damaged, or hides too much.
     """
     encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
+    if encoding in ("", "identity") or not body:
         return body
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise TransportFailure(f"the body has an encoding that was not asked for ({printable(encoding, 40)})")

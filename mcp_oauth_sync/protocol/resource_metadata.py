@@ -11,6 +11,7 @@ from .transport import Transport
 
 _WHAT = "protected resource metadata"
 _SUFFIX = "oauth-protected-resource"
+_MARKS = ("resource", "authorization_servers")
 
 
 def build_resource_metadata_urls(server_url: str) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ def fetch_resource_metadata(
         MetadataMismatchError: A document describes another resource.
     """
     for url in (named,) if named else build_resource_metadata_urls(server_url):
-        document = fetch_document(http, url, what=_WHAT, mark="resource", trace=trace)
+        document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace)
         if document is not None:
             return read_resource_metadata(document, server_url=server_url, url=url, trace=trace)
     if named:

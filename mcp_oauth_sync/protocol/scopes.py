@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ..models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
-from ..models.options import SignInOptions
+if TYPE_CHECKING:
+    from ..models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
+    from ..models.options import SignInOptions
 
 OFFLINE_ACCESS = "offline_access"
 

@@ -15,6 +15,7 @@ from .documents import Trace, fetch_document
 from .transport import Transport
 
 _WHAT = "authorization server metadata"
+_MARKS = ("issuer", "authorization_endpoint", "token_endpoint")
 
 
 def build_server_metadata_urls(issuer: str) -> tuple[str, ...]:
@@ -32,11 +33,11 @@ def same_issuer(published: str, expected: str) -> bool:
     """
     if published == expected:
         return True
-    return (
-        published.rstrip("/") == expected.rstrip("/")
-        and urlsplit(expected).path in ("", "/")
-        and (urlsplit(published).path in ("", "/"))
-    )
+    shorter, longer = sorted((published, expected), key=len)
+    try:
+        return longer == shorter + "/" and not any(urlsplit(shorter)[2:])
+    except ValueError:
+        return False
 
 
 def read_server_metadata(document: Document, *, issuer: str, url: str, trace: Trace) -> AuthorizationServerMetadata:
@@ -89,7 +90,7 @@ def fetch_server_metadata(http: Transport, issuer: str, *, trace: Trace) -> Auth
     """
     require_secure(issuer, "issuer", allow_loopback=http.allow_loopback)
     for url in build_server_metadata_urls(issuer):
-        document = fetch_document(http, url, what=_WHAT, mark="issuer", trace=trace)
+        document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace)
         if document is not None:
             return read_server_metadata(document, issuer=issuer, url=url, trace=trace)
     return None

@@ -1,20 +1,15 @@
-"""The token endpoint: exchange, refresh, and one parser for both. RFC 6749 sections 4.1.3, 5 and 6; RFC 8707 section 2.2."""
+"""The token endpoint: exchange, refresh, and one parser for both. RFC 6749 sections 4.1.3, 5, 6; RFC 8707."""
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 
 import attrs
 
-from ..exceptions import (
-    OAuthError,
-    RefreshRejectedError,
-    TokenExchangeError,
-    TokenRefreshError,
-    printable,
-)
+from ..exceptions import OAuthError, RefreshRejectedError, TokenExchangeError, TokenRefreshError, printable
 from ..models.client import ClientRegistration
 from ..models.document import Document, MalformedDocument, required_text, text
 from ..models.tokens import OAuthTokens
@@ -24,6 +19,8 @@ from .reply import Reply, TransportFailure
 from .transport import Transport
 
 logger = logging.getLogger(__name__)
+
+Failure = type[TokenExchangeError] | type[TokenRefreshError]
 
 #: Errors after which the same refresh token will never work again.
 DEFINITIVE = frozenset({"invalid_grant", "invalid_client", "unauthorized_client", "invalid_refresh_token"})
@@ -46,6 +43,10 @@ def read_expires_in(document: Document) -> float | None:
     except (ValueError, OverflowError):
         return None
     return seconds if 0 < seconds < 1e11 else None
+
+
+# RFC 6749 section 3.3, without insisting on single spaces.
+_SCOPE = re.compile(r"[ !#-\[\]-~]*[!#-\[\]-~][ !#-\[\]-~]*")
 
 
 def parse_token_response(document: Document, *, requested_scope: str | None, now: float) -> OAuthTokens:
@@ -73,7 +74,7 @@ def parse_token_response(document: Document, *, requested_scope: str | None, now
         token_type=token_type,
         expires_in=read_expires_in(document),
         refresh_token=text(document, "refresh_token"),
-        scope=scope if isinstance(scope, str) and scope else requested_scope,
+        scope=scope if isinstance(scope, str) and _SCOPE.fullmatch(scope) else requested_scope,
         issued_at=now,
     )
 
@@ -128,13 +129,7 @@ def exchange_code(
         "code_verifier": verifier,
     }
     return _request_tokens(
-        http,
-        endpoint,
-        registration,
-        fields,
-        resource=resource,
-        scope=requested_scope,
-        failed=TokenExchangeError,
+        http, endpoint, registration, fields, resource=resource, scope=requested_scope, failed=TokenExchangeError
     )
 
 
@@ -182,7 +177,7 @@ def _request_tokens(
     *,
     resource: str | None,
     scope: str | None,
-    failed: type[TokenExchangeError] | type[TokenRefreshError],
+    failed: Failure,
 ) -> Granted:
     now = time.time()
     with_resource = fields if resource is None else {**fields, "resource": resource}
@@ -214,7 +209,7 @@ def _post(
     endpoint: str,
     registration: ClientRegistration,
     fields: Mapping[str, str],
-    failed: type[TokenExchangeError] | type[TokenRefreshError],
+    failed: Failure,
 ) -> Reply:
     headers, identity = build_client_authentication(registration)
     try:
@@ -231,35 +226,19 @@ def _resource_refused(reply: Reply) -> bool:
     return reply.status == 400 and (error == "invalid_target" or (error is None and reply.json_object() is not None))
 
 
-def _refusal(reply: Reply, endpoint: str, failed: type[TokenExchangeError] | type[TokenRefreshError]) -> OAuthError:
+def _refusal(reply: Reply, endpoint: str, failed: Failure) -> OAuthError:
     error, description = reply.oauth_error()
-    where, said = without_query(endpoint), reply.describe()
+    where, said, status = f"The token endpoint {without_query(endpoint)}", reply.describe(), reply.status
     if failed is TokenExchangeError:
-        hint = _exchange_hint(error, description)
-        return TokenExchangeError(
-            f"The token endpoint {where} did not accept the code: {said}.",
-            hint=hint,
-            error=error,
-            error_description=description,
-            status=reply.status,
-        )
-    if error in DEFINITIVE and reply.status in (200, 400, 401, 403):
-        return RefreshRejectedError(
-            f"The token endpoint {where} rejected the refresh token: {said}.",
-            hint="Sign in again.",
-            error=error,
-            error_description=description,
-            status=reply.status,
-        )
-    refused = TokenRefreshError(
-        f"The token endpoint {where} did not refresh the token: {said}.",
-        hint="What is stored was kept; try again.",
-        error=error,
-        error_description=description,
-        status=reply.status,
-    )
+        message, hint = f"{where} did not accept the code: {said}.", _exchange_hint(error, description)
+        return TokenExchangeError(message, hint=hint, error=error, error_description=description, status=status)
+    if error in DEFINITIVE and status in (200, 400, 401, 403):
+        message, hint = f"{where} rejected the refresh token: {said}.", "Sign in again."
+        return RefreshRejectedError(message, hint=hint, error=error, error_description=description, status=status)
+    message, hint = f"{where} did not refresh the token: {said}.", "What is stored was kept; try again."
+    refused = TokenRefreshError(message, hint=hint, error=error, error_description=description, status=status)
     refused.retry_after = reply.retry_after()
-    refused.transient = error is None or error in _PASSING or reply.status in _PASSING_STATUS or reply.status >= 500
+    refused.transient = error is None or error in _PASSING or status in _PASSING_STATUS or status >= 500
     return refused
 
 

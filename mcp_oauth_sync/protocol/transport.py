@@ -9,7 +9,6 @@ CA bundle, client certificate, adapters and timeouts apply.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urljoin
@@ -18,12 +17,12 @@ import attrs
 import requests
 from requests.adapters import BaseAdapter
 from requests.utils import get_environ_proxies
-from urllib3.exceptions import HTTPError as LowLevelError
 
 from ..models.secret import Secret
 from ..urls import require_secure, same_origin, without_query
 from ..version import __version__
-from .reply import MAX_BODY, Reply, TransportFailure, decoded
+from .exchange import Exchange, explain
+from .reply import Reply, TransportFailure
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,6 @@ DEFAULT_TIMEOUT = (10.0, 20.0)
 DEADLINE = 30.0
 #: Same-origin redirects followed when fetching a document.
 MAX_REDIRECTS = 3
-_CHUNK = 64 * 1024
 
 Timeout = float | tuple[float | None, float | None] | None
 Headers = Mapping[str, str]
@@ -77,13 +75,13 @@ class Transport:
         request_url = response.request.url or ""
         proxies = dict(sent_with.get("proxies") or {})
         from_environment = get_environ_proxies(request_url)
-        trusts_environment = all(proxies.get(key) == value for key, value in from_environment.items())
+        used = [proxies.get(key) == value for key, value in from_environment.items()]
         explicit = {key: value for key, value in proxies.items() if from_environment.get(key) != value}
         settings = {
             "verify": sent_with.get("verify", True),
             "cert": sent_with.get("cert"),
             "proxies": explicit,
-            "trust_env": trusts_environment,
+            "trust_env": any(used) or not used,
         }
         agent = response.request.headers.get("User-Agent")
         return attrs.evolve(
@@ -107,8 +105,8 @@ class Transport:
         """
         reply = self.send("GET", url, what=what)
         for _ in range(MAX_REDIRECTS):
-            target = urljoin(reply.url, reply.headers.get("location", ""))
-            if reply.status not in (301, 302, 303, 307, 308) or not same_origin(target, url):
+            target = _redirect_target(reply)
+            if target is None or not same_origin(target, url):
                 break
             reply = self.send("GET", target, what=what)
         return reply
@@ -137,8 +135,11 @@ class Transport:
             **self.headers_for(url),
             **(headers or {}),
         }
-        request.prepare(method=method, url=url, headers=sent, data=None if body is None else body.encode())
-        exchange = _Exchange(self._adapter(url), request, self._settings(url))
+        try:
+            request.prepare(method=method, url=url, headers=sent, data=None if body is None else body.encode())
+        except ValueError as failure:
+            raise explain(failure) from None
+        exchange = Exchange(self._adapter(url), request, self._settings(url))
         try:
             reply = exchange.run(self.deadline)
         except TransportFailure as failure:
@@ -167,92 +168,19 @@ class Transport:
         return {**settings, "stream": True, "timeout": timeout}
 
 
+def _redirect_target(reply: Reply) -> str | None:
+    location = reply.headers.get("location")
+    if reply.status not in (301, 302, 303, 307, 308) or not location:
+        return None
+    try:
+        return urljoin(reply.url, location).partition("#")[0]
+    except ValueError:
+        return None
+
+
 def _own_agent(agent: str | None) -> str | None:
     return None if not agent or agent.startswith("python-requests/") else agent
 
 
 def _default_agent() -> str:
     return f"mcp-oauth-sync/{__version__} {requests.utils.default_user_agent()}"
-
-
-class _Exchange:
-    """One request, in a thread of its own so that the deadline holds even against a dripping server."""
-
-    def __init__(self, adapter: BaseAdapter, request: requests.PreparedRequest, settings: dict[str, Any]) -> None:
-        self.adapter, self.request, self.settings = adapter, request, settings
-        self.done = threading.Event()
-        self.abandoned = False
-        self.reply: Reply | None = None
-        self.failure: BaseException | None = None
-        self.response: requests.Response | None = None
-
-    def run(self, deadline: float) -> Reply:
-        threading.Thread(target=self._work, name="mcp-oauth-sync exchange", daemon=True).start()
-        try:
-            finished = self.done.wait(deadline)
-        finally:
-            self._abandon()
-        if not finished:
-            raise TransportFailure(f"no complete answer within {deadline:g} seconds")
-        if self.failure is not None:
-            raise self.failure
-        assert self.reply is not None  # noqa: S101  (set whenever there is no failure)
-        return self.reply
-
-    def _abandon(self) -> None:
-        self.abandoned = True
-        if not self.done.is_set() and self.response is not None:
-            self.response.raw.shutdown()
-
-    def _work(self) -> None:
-        try:
-            self.reply = self._exchange()
-        except TransportFailure as failure:
-            self.failure = failure.with_traceback(None)  # frames hold bodies
-        except (requests.RequestException, LowLevelError, OSError, ValueError) as failure:
-            self.failure = _explain(failure)
-        except BaseException as failure:
-            self.failure = failure  # anything a caller's own adapter raises is raised where the caller waits
-        finally:
-            if self.response is not None:
-                self.response.close()
-            self.done.set()
-
-    def _exchange(self) -> Reply:
-        response = self.response = self.adapter.send(self.request, **self.settings)
-        body = bytearray()
-        while not self.abandoned:
-            chunk = response.raw.read(_CHUNK, decode_content=False)
-            if not chunk:
-                break
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise TransportFailure(f"the body is larger than {MAX_BODY} bytes")
-        response.raw.release_conn()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        plain = decoded(bytes(body), headers.get("content-encoding", ""))
-        return Reply(url=self.request.url or "", status=response.status_code, headers=headers, body=plain)
-
-
-def _explain(failure: Exception) -> TransportFailure:
-    """Turn what went wrong into words. The frames are dropped: they hold request bodies."""
-    reasons: tuple[tuple[type[Exception], str], ...] = (
-        (requests.exceptions.SSLError, "the TLS certificate could not be verified"),
-        (requests.exceptions.ProxyError, "the proxy refused or could not be reached"),
-        (requests.exceptions.ConnectTimeout, "no connection within the timeout"),
-        (requests.exceptions.Timeout, "no answer within the timeout"),
-        (requests.exceptions.ChunkedEncodingError, "the answer was cut short"),
-        (LowLevelError, "the answer was cut short"),
-        (requests.exceptions.ConnectionError, "the connection failed"),
-        (OSError, "the connection failed"),
-    )
-    reason = next((words for kind, words in reasons if isinstance(failure, kind)), "the request could not be sent")
-    hint = None
-    if isinstance(failure, requests.exceptions.SSLError):
-        hint = "If a company proxy signs certificates, name its CA in REQUESTS_CA_BUNDLE or in session.verify."
-    explained = TransportFailure(f"{reason} ({type(failure).__name__})", hint=hint)
-    explained.sent = not isinstance(
-        failure,
-        (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError),
-    )
-    return explained

@@ -2,8 +2,9 @@
 
 Layout of a file: ``[salt 32][IV 16][ciphertext][tag 16]``. The key comes from a password by
 PBKDF2-HMAC-SHA256 (600,000 iterations) or from a generated 256-bit key file by HKDF-SHA256 (info
-``mcp-oauth-sync``), with the file's salt either way. The associated data is ``namespace/key`` in UTF-8, so a
-file put in another's place does not open. RFC 5869, RFC 8018 section 5.2, NIST SP 800-38D.
+``mcp-oauth-sync``), with the file's salt either way. The associated data is ``namespace/key`` in UTF-8, the
+namespace escaped as in a file name, so a file put in another's place does not open.
+RFC 5869, RFC 8018 section 5.2, NIST SP 800-38D.
 """
 
 from __future__ import annotations
@@ -12,19 +13,27 @@ import base64
 import binascii
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError
 from ..models.secret import Secret
 from .base import GENERIC, OAUTH, SecureTokenStore
 from .file_names import file_name
-from .private_files import OddFileError, make_private_directory, read_private, remove_private, write_private
+from .locks import exclusive
+from .private_files import (
+    OddFileError,
+    close_directory,
+    make_private_directory,
+    read_private,
+    remove_private,
+    write_private,
+)
 
 ITERATIONS = 600_000
 _SALT, _IV, _TAG = 32, 16, 16
 _KEY_FILE = "store.key"
-PASSWORD_VARIABLE = "MCP_OAUTH_SYNC_PASSWORD"  # noqa: S105
+PASSWORD_VARIABLE = "MCP_OAUTH_SYNC_PASSWORD"
 
 
 class EncryptedFileStore(SecureTokenStore):
@@ -63,6 +72,8 @@ class EncryptedFileStore(SecureTokenStore):
         if not key or not namespace:
             raise TokenStorageError("An entry needs a name that is not empty.", store=self.name)
         folder = self.directory if namespace == OAUTH else self.directory / f"{file_name(namespace)}.d"
+        if namespace != OAUTH and folder.is_symlink():
+            raise StoreCorruptError(f"{folder} is a symbolic link.", hint="Remove it.", store=self.name, name=key)
         return folder / f"{file_name(key)}.enc"
 
     def store_generic(self, key: str, value: str, *, namespace: str = GENERIC) -> None:
@@ -83,7 +94,7 @@ class EncryptedFileStore(SecureTokenStore):
                 self._open(sealed, key, namespace)  # never overwrite what this key does not open
             salt = sealed[:_SALT] if sealed is not None else os.urandom(_SALT)
             iv = os.urandom(_IV)
-            data = AESGCM(self._key(salt)).encrypt(iv, value.encode(), f"{namespace}/{key}".encode())
+            data = AESGCM(self._key(salt)).encrypt(iv, _utf8(value), _utf8(f"{file_name(namespace)}/{key}"))
             write_private(path, salt + iv + data)
 
     def retrieve_generic(self, key: str, *, namespace: str = GENERIC) -> str | None:
@@ -94,6 +105,8 @@ class EncryptedFileStore(SecureTokenStore):
             TokenStorageError: It cannot be read now.
         """
         with self._explained("read", key):
+            with suppress(OSError):  # not there yet, or read-only
+                close_directory(self.directory)
             sealed = read_private(self.path(key, namespace))
             return None if sealed is None else self._open(sealed, key, namespace)
 
@@ -115,7 +128,8 @@ class EncryptedFileStore(SecureTokenStore):
                 raise InvalidTag
             aead = AESGCM(self._key(sealed[:_SALT]))
             iv, data = sealed[_SALT : _SALT + _IV], sealed[_SALT + _IV :]
-            return Secret(aead.decrypt(iv, data, f"{namespace}/{key}".encode()).decode())
+            opened = aead.decrypt(iv, data, _utf8(f"{file_name(namespace)}/{key}"))
+            return Secret(opened.decode("utf-8", "surrogatepass"))
         except (InvalidTag, UnicodeDecodeError):
             raise StoreCorruptError(
                 f"The entry {key!r} in {self.name} cannot be opened: wrong password or key, or the file is damaged.",
@@ -125,11 +139,12 @@ class EncryptedFileStore(SecureTokenStore):
             ) from None
 
     def _key(self, salt: bytes) -> bytes:
-        """Return the key for a salt, derived on first use."""
-        key = self._keys.get(salt)
-        if key is None:
-            key = self._keys[salt] = self._derive(salt)
-        return key
+        """Return the key for a salt, derived on first use by one thread while the others wait."""
+        if salt not in self._keys:
+            with exclusive(f"{id(self)}/key", None, timeout=60, name=_KEY_FILE):
+                if salt not in self._keys:
+                    self._keys[salt] = self._derive(salt)
+        return self._keys[salt]
 
     def _derive(self, salt: bytes) -> bytes:
         from cryptography.hazmat.primitives.hashes import SHA256
@@ -137,7 +152,7 @@ class EncryptedFileStore(SecureTokenStore):
         if self._password is not None:
             from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-            return PBKDF2HMAC(SHA256(), 32, salt, ITERATIONS).derive(self._password.encode())
+            return PBKDF2HMAC(SHA256(), 32, salt, ITERATIONS).derive(_utf8(self._password))
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
         return HKDF(SHA256(), 32, salt, b"mcp-oauth-sync").derive(self._generated_key())
@@ -147,9 +162,8 @@ class EncryptedFileStore(SecureTokenStore):
         path = self.directory / _KEY_FILE
         stored = read_private(path)
         if stored is None:
-            from filelock import FileLock
-
-            with FileLock(self.directory / f"{_KEY_FILE}.lock", timeout=30, mode=0o600):
+            turn = self.directory / f"{_KEY_FILE}.lock"
+            with exclusive(str(turn), turn, timeout=30, name=_KEY_FILE):
                 stored = read_private(path)
                 if stored is None:
                     self._refuse_a_second_key(path)
@@ -175,10 +189,6 @@ class EncryptedFileStore(SecureTokenStore):
     def _explained(self, done: str, key: str) -> Iterator[None]:
         try:
             yield
-        except TimeoutError:
-            raise TokenStorageError(
-                f"{self.name} is held by another process.", hint="Try again.", store=self.name, name=key
-            ) from None
         except OSError as failure:
             kind = StoreCorruptError if isinstance(failure, OddFileError) else TokenStorageError
             raise kind(
@@ -187,3 +197,8 @@ class EncryptedFileStore(SecureTokenStore):
                 store=self.name,
                 name=key,
             ) from failure
+
+
+def _utf8(text: str) -> bytes:
+    """Encode any text, also a password or a name with bytes that were no UTF-8."""
+    return text.encode("utf-8", "surrogatepass")

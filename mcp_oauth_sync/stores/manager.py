@@ -72,13 +72,14 @@ class TokenManager:
         self.store.store_record(name, record, namespace=self.namespace)
 
     def delete_record(self, name: str) -> bool:
-        """Remove a sign-in whole, registration included; tell whether there was one.
+        """Remove a sign-in whole, registration and the link from its URL included; tell whether there was one.
 
         Raises:
             TokenStorageError: It could not be removed.
         """
         with self.exclusive(name):
-            return self.store.delete_generic(name, namespace=self.namespace)
+            linked = self.store.delete_generic(name, namespace=self._links)
+            return self.store.delete_generic(name, namespace=self.namespace) or linked
 
     def save_tokens(self, name: str, tokens: OAuthTokens) -> None:
         """Keep tokens, leaving the rest of the sign-in as it is. Raises as :meth:`save_record`."""
@@ -172,12 +173,12 @@ class TokenManager:
         Raises:
             TokenStorageError: On entering: the turn did not come in time.
         """
-        identity = f"{id(self.store)}/{self.namespace}/{purpose}/{name}"
-        path = None
+        identity, path = f"{id(self.store)}/{self.namespace}/{purpose}/{name}", None
         if isinstance(self.store, EncryptedFileStore):
             beside = self.store.path(name, self.namespace)
             path = beside.with_name(f"{file_name(name)}.{purpose}.lock")
-        return exclusive(identity, path, timeout=timeout, shown=f"{name!r}")
+            identity = str(path.absolute())  # so that two managers of one folder take turns, too
+        return exclusive(identity, path, timeout=timeout, name=name)
 
 
 _defaults: dict[tuple[Path, str | None], TokenManager] = {}

@@ -6,11 +6,18 @@ import errno
 import os
 import secrets
 import stat
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-#: Largest file that is read.
+T = TypeVar("T")
+#: Largest file that is read or written.
 MAX_FILE = 1024 * 1024
+#: Windows refuses to replace a file that somebody has open, and to open one that is being replaced.
+_WINDOWS = os.name == "nt"
+_TRIES, _PAUSE = 100, 0.01
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -22,12 +29,54 @@ class OddFileError(OSError):
 def make_private_directory(path: Path) -> None:
     """Make a directory that only its owner can enter; an existing one that is open to others is closed.
 
+    Parents that are missing are made as private: ``mkdir(parents=True)`` would leave their modes to the umask.
+
     Raises:
         OSError: It cannot be made.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        path.chmod(0o700)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_private_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    close_directory(path)
+
+
+def close_directory(path: Path) -> None:
+    """Close an existing directory to everybody but its owner, who may do there what they could before.
+
+    Raises:
+        OSError: It is not there, or not ours to close.
+    """
+    if os.name == "posix" and (mode := path.stat().st_mode) & 0o077:
+        path.chmod(mode & 0o700)
+
+
+def refuse_odd(path: Path) -> None:
+    """Refuse what is there but is not a regular file with this one name.
+
+    Raises:
+        OddFileError: It is a link, a directory, a pipe or the like.
+        OSError: It cannot be looked at.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise OddFileError(errno.EINVAL, "it is not a regular file with one name")
+
+
+def _patiently(act: Callable[[], T]) -> T:
+    """Act; on Windows again and again for a second, while another process has the file open."""
+    for _ in range(_TRIES if _WINDOWS else 0):
+        try:
+            return act()
+        except PermissionError:
+            time.sleep(_PAUSE)
+    return act()
 
 
 def read_private(path: Path) -> bytes | None:
@@ -38,7 +87,7 @@ def read_private(path: Path) -> bytes | None:
         OSError: It cannot be read.
     """
     try:
-        descriptor = os.open(path, _READ | getattr(os, "O_CLOEXEC", 0))
+        descriptor = _patiently(lambda: os.open(path, _READ | getattr(os, "O_CLOEXEC", 0)))
     except FileNotFoundError:
         return None
     except OSError as failure:
@@ -52,8 +101,8 @@ def read_private(path: Path) -> bytes | None:
         if status.st_size > MAX_FILE:
             raise OddFileError(errno.EFBIG, f"it is larger than {MAX_FILE} bytes")
         if os.name == "posix" and status.st_mode & 0o077 and status.st_nlink == 1:
-            with suppress(PermissionError):  # somebody else's file on a shared mount
-                os.fchmod(descriptor, 0o600)
+            with suppress(OSError):  # somebody else's file, or a read-only mount
+                os.fchmod(descriptor, status.st_mode & 0o600)
         return _read_all(descriptor)
     finally:
         os.close(descriptor)
@@ -72,6 +121,8 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         OSError: It could not be written; what was there is untouched.
     """
+    if len(data) > MAX_FILE:
+        raise OSError(errno.EFBIG, f"it would be larger than {MAX_FILE} bytes")
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, _CREATE | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
@@ -82,7 +133,7 @@ def write_private(path: Path, data: bytes) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
+        _patiently(lambda: temporary.replace(path))
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
@@ -97,7 +148,7 @@ def remove_private(path: Path) -> bool:
         OSError: It is there and cannot be removed.
     """
     try:
-        path.unlink()
+        _patiently(path.unlink)
     except FileNotFoundError:
         return False
     sync_directory(path.parent)

@@ -1,6 +1,6 @@
-"""The steps for one MCP server, each callable alone: discover, register, authorize, exchange, refresh, revoke.
+"""What a client does for its MCP server: register, authorize, exchange, refresh, revoke.
 
-MCP authorization; RFC 9728, RFC 8414, RFC 7591, RFC 6749, RFC 7009.
+MCP authorization; RFC 7591, RFC 6749, RFC 7009.
 """
 
 from __future__ import annotations
@@ -11,29 +11,34 @@ from collections.abc import Iterable
 import attrs
 import requests
 
-from .discovery import choose_resource, fetch_challenge, find_resource_metadata, find_server
-from .exceptions import AuthorizationError, RevocationError, TokenRefreshError
-from .grants.base import Grant
-from .grants.refresh_token import renew
-from .models.client import ClientRegistration
-from .models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
-from .models.options import SignInOptions
-from .models.record import ServerRecord
-from .models.tokens import OAuthTokens
-from .prompts import Prompt
-from .protocol.authorization import read_response
-from .protocol.challenge import Challenge, select_challenge
-from .protocol.documents import Trace
-from .protocol.revocation import revoke_token
-from .protocol.scopes import select_scopes
-from .protocol.transport import Transport
-from .sign_in import PendingSignIn, SignIn
-from .urls import is_loopback, require_secure
+from ..discovery import choose_resource
+from ..exceptions import (
+    AuthorizationError,
+    InsecureURLError,
+    RevocationError,
+    TokenRefreshError,
+)
+from ..grants.base import Grant
+from ..grants.refresh_token import renew
+from ..models.client import ClientRegistration
+from ..models.metadata import AuthorizationServerMetadata
+from ..models.options import SignInOptions
+from ..models.record import ServerRecord
+from ..models.tokens import OAuthTokens
+from ..prompts import Prompt
+from ..protocol.authorization import read_response
+from ..protocol.challenge import Challenge
+from ..protocol.revocation import revoke_token
+from ..protocol.server_metadata import same_issuer
+from ..protocol.transport import Transport
+from ..sign_in import PendingSignIn, SignIn
+from ..urls import require_secure
+from .known import KnownServer
 
 logger = logging.getLogger(__name__)
 
 
-class MCPOAuthClient:
+class MCPOAuthClient(KnownServer):
     """Signs in at one MCP server, step by step or all at once.
 
     Args:
@@ -80,80 +85,16 @@ class MCPOAuthClient:
         record: ServerRecord | None = None,
     ) -> None:
         """Check the URLs; nothing is sent yet."""
-        self.server_url = server_url
-        self.options = options or SignInOptions()
-        local = is_loopback(require_secure(server_url, "MCP server URL").hostname)
-        self.http = http or Transport(
-            session=session or requests.Session(), headers_for=self.options.headers_for, allow_loopback=local
-        )
-        self.record = record or ServerRecord(server_url=server_url)
-        self.registration = self.record.registration
-        self.resource = self.record.resource
-        self.protected_resource: ProtectedResourceMetadata | None = None
-        self.authorization_server: AuthorizationServerMetadata | None = None
+        super().__init__(server_url, options=options or SignInOptions(), session=session, http=http, record=record)
         if authorization_url or token_url:
             if not authorization_url or not token_url:
                 raise ValueError("authorization_url and token_url go together")
+            local = self.http.allow_loopback
             require_secure(authorization_url, "authorization_url", allow_loopback=local)
             require_secure(token_url, "token_url", allow_loopback=local)
             self.authorization_server = AuthorizationServerMetadata.spelled_out(authorization_url, token_url)
         self._redirect_uri, self._prompt, self._grant = redirect_uri, prompt, grant
-        self._challenge = Challenge()
-        self._trace = Trace()
         self._pending: PendingSignIn | None = None
-
-    @property
-    def tokens(self) -> OAuthTokens | None:
-        """The tokens last obtained, or None."""
-        return self.record.tokens
-
-    @property
-    def tried(self) -> tuple[str, ...]:
-        """One line per URL tried while discovering."""
-        return tuple(self._trace.lines)
-
-    def discover_protected_resource(self, prm_url: str | None = None) -> ProtectedResourceMetadata | None:
-        """Fetch what the MCP server says about itself. RFC 9728.
-
-        Args:
-            prm_url: Where it is; None looks where the challenge said, else at the well-known places.
-
-        Returns:
-            The document, or None when there is none.
-
-        Raises:
-            DiscoveryError: It is missing where one was promised, malformed, about something else, or out of reach.
-            InsecureURLError: A URL may not be contacted.
-        """
-        named = prm_url or self._challenge.resource_metadata
-        self.protected_resource = find_resource_metadata(self.http, self.server_url, named=named, trace=self._trace)
-        self.resource = choose_resource(self.server_url, self.protected_resource)
-        return self.protected_resource
-
-    def discover_from_error_response(self, response: requests.Response) -> ProtectedResourceMetadata | None:
-        """Take the challenge of a 401 or 403 answer, then do as :meth:`discover_protected_resource`.
-
-        Args:
-            response: The answer of the MCP server.
-        """
-        self._challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
-        return self.discover_protected_resource()
-
-    def discover_authorization_server(self) -> AuthorizationServerMetadata:
-        """Fetch what the authorization server says about itself, finding out which one it is first. RFC 8414.
-
-        Raises:
-            DiscoveryError: It cannot be found out.
-            InsecureURLError: A URL may not be contacted.
-        """
-        if not self._trace.lines:
-            self.discover_protected_resource()
-        known = (self.options.issuer, self.registration.issuer if self.registration else None)
-        prefer = [issuer for issuer in known if issuer]
-        self.authorization_server = find_server(
-            self.http, self.server_url, self.protected_resource, prefer=prefer, trace=self._trace
-        )
-        return self.authorization_server
 
     def register_client(
         self, client_name: str | None = None, redirect_uris: Iterable[str] | None = None
@@ -234,8 +175,7 @@ class MCPOAuthClient:
             TokenExchangeError: The code was not accepted.
             InsecureURLError: A URL may not be contacted or opened.
         """
-        if self.authorization_server is None:
-            self._challenge = challenge or fetch_challenge(self.http, self.server_url) or Challenge()
+        self._hear_challenge(challenge)
         return self._keep(self._sign_in(scopes, held).run())
 
     def refresh_token(self, refresh_token: str | None = None) -> OAuthTokens:
@@ -247,17 +187,26 @@ class MCPOAuthClient:
         Raises:
             RefreshRejectedError: It will never work again.
             TokenRefreshError: It did not work now, or there is nothing to refresh with.
+            DiscoveryError: The token endpoint is not known yet, and cannot be found out.
+            MetadataMismatchError: The server has moved to another authorization server than the token's.
         """
-        held = self.tokens
+        held, registration = self.tokens, self._known_client()
         if refresh_token is not None:
             held = attrs.evolve(held or OAuthTokens(access_token="", scope=None), refresh_token=refresh_token)
-        if held is None or not held.refresh_token or self.registration is None:
-            raise TokenRefreshError("There is nothing to refresh with.", hint="Sign in first.")
-        record = attrs.evolve(self.record, tokens=held, registration=self.registration)
+        if held is None or not held.refresh_token or registration is None:
+            failure = TokenRefreshError("There is nothing to refresh with.", hint="Sign in first.")
+            failure.transient = False
+            raise failure
+        record = attrs.evolve(self.record, tokens=held, registration=registration)
         if record.token_endpoint is None:
             server = self.authorization_server or self.discover_authorization_server()
+            self._require_issuer(server)
             record = attrs.evolve(
-                record, issuer=server.issuer, resource=self.resource, token_endpoint=server.token_endpoint
+                record,
+                issuer=server.issuer,
+                resource=self.resource or choose_resource(self.server_url, None),
+                token_endpoint=server.token_endpoint,
+                revocation_endpoint=server.revocation_endpoint,
             )
         return self._keep(renew(self.http, record, extra=self.options.token_params))
 
@@ -268,37 +217,23 @@ class MCPOAuthClient:
             token: An access or refresh token of this server.
             token_type_hint: "access_token", "refresh_token" or None.
         """
-        server = self.authorization_server
-        endpoint = self.record.revocation_endpoint or (server.revocation_endpoint if server else None)
-        if not endpoint or self.registration is None:
+        server, registration, endpoint = self.authorization_server, self.registration, self.record.revocation_endpoint
+        if registration is None:
+            return False
+        if endpoint is None and server is not None and same_issuer(server.issuer, registration.issuer or ""):
+            endpoint = server.revocation_endpoint
+        if endpoint is None:
             return False
         try:
-            revoke_token(self.http, endpoint, self.registration, token, token_type_hint=token_type_hint)
-        except RevocationError as failure:
+            revoke_token(self.http, endpoint, registration, token, token_type_hint=token_type_hint)
+        except (RevocationError, InsecureURLError) as failure:
             logger.warning("%s", failure.message)
             return False
         return True
 
     def _sign_in(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
-        server = self.authorization_server or self.discover_authorization_server()
-        chosen = select_scopes(
-            self.options if scopes is None else attrs.evolve(self.options, scopes=scopes),
-            challenged=self._challenge.scopes,
-            resource=self.protected_resource,
-            server=server,
-            held=held,
-        )
-        return SignIn(
-            http=self.http,
-            server=server,
-            server_url=self.server_url,
-            resource=self.resource or choose_resource(self.server_url, None),
-            scopes=chosen,
-            options=self.options,
-            prompt=self._prompt,
-            grant=self._grant,
-            saved=self.registration,
-            redirect_uri=self._redirect_uri,
+        return attrs.evolve(
+            self._plan(scopes, held), prompt=self._prompt, grant=self._grant, redirect_uri=self._redirect_uri
         )
 
     def _manual_redirect(self) -> str:
@@ -310,8 +245,3 @@ class MCPOAuthClient:
                 "No sign-in is under way on this client.", hint="Call get_authorization_url() first."
             )
         return self._pending
-
-    def _keep(self, record: ServerRecord) -> OAuthTokens:
-        self.record, self.registration = record, record.registration
-        assert record.tokens is not None  # noqa: S101  (every caller has just obtained some)
-        return record.tokens

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
 import requests
 
-from .authorizer import Attempts, Authorizer
-from .exceptions import InsecureURLError, TokenRefreshError
-from .flow import OAuthFlow
-from .models.config import OAuthConfig
-from .models.options import SignInOptions
-from .models.tokens import OAuthTokens
-from .prompts import Prompt
-from .protocol.challenge import select_challenge
-from .protocol.transport import Transport
-from .stores import TokenManager, default_manager
-from .urls import is_loopback, require_secure, same_origin, without_query
+from ..authorizer import Authorizer
+from ..authorizer.configured import Configured
+from ..exceptions import InsecureURLError
+from ..models.config import OAuthConfig
+from ..models.options import SignInOptions
+from ..models.tokens import OAuthTokens
+from ..prompts import Prompt
+from ..protocol.transport import Transport
+from ..stores import TokenManager, default_manager
+from ..urls import is_loopback, require_secure, same_origin, without_query
+from .signed import Signed
 
 
 class OAuthHandler:
@@ -78,27 +77,15 @@ class OAuthHandler:
         Raises:
             OAuthError: There are none and none could be got; the subclass says why.
         """
-        manager = self.token_manager
-        with manager.exclusive(server_name, purpose="sign-in", timeout=self._options.sign_in_timeout + 60):
-            with manager.exclusive(server_name):
-                record = manager.load_record(server_name)
-                tokens = record.tokens if record else None
-                flow = OAuthFlow(oauth_config, prompt=self._prompt, session=self._session, record=record)
-                if tokens is not None and not tokens.is_expired():
-                    return tokens
-                if tokens is not None and tokens.refresh_token:
-                    try:
-                        tokens = flow.refresh_token()
-                    except TokenRefreshError as failure:
-                        if failure.transient:
-                            raise
-                    else:
-                        manager.save_record(server_name, flow.record)
-                        return tokens
-            tokens = flow.authorize()
-            with manager.exclusive(server_name):
-                manager.save_record(server_name, flow.record)
-            return tokens
+        configured = Configured(
+            manager=self.token_manager,
+            name=server_name,
+            config=oauth_config,
+            prompt=self._prompt,
+            session=self._session,
+            patience=self._options.sign_in_timeout + 60,
+        )
+        return configured.ensure()
 
     def prepare_headers_for_mcp_server(
         self,
@@ -182,6 +169,7 @@ class OAuthHandler:
         Raises:
             InsecureURLError: ``url`` is on another origin than ``server_url``.
             requests.HTTPError: The answer is an error still.
+            RequestNotRepeatedError: The new token is good, but the body was used up by the first attempt.
             OAuthError: As :meth:`ensure_authenticated_mcp`.
         """
         if not same_origin(url, server_url):
@@ -190,14 +178,9 @@ class OAuthHandler:
                 hint="Tokens go only to the server they were made for.",
             )
         authorizer = self._authorizer(server_name, server_url)
-        sent = authorizer.ensure(scopes).get_authorization_header()
-        response = self._session.request(method, url, auth=_Bearer(sent), **kwargs)
-        if response.status_code == 401 and retry_on_401:
-            challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
-            better = authorizer.answer(challenge, rejected=sent, attempts=Attempts(), http=authorizer.http)
-            if better is not None:
-                response.close()
-                response = self._session.request(method, url, auth=_Bearer(better), **kwargs)
+        header = authorizer.ensure(scopes).get_authorization_header()
+        signed = Signed(authorizer, header, repeats=1 if retry_on_401 else 0)
+        response = self._session.request(method, url, auth=signed, **kwargs)
         response.raise_for_status()
         return response
 
@@ -249,19 +232,8 @@ class OAuthHandler:
         return self._authorizers[key]
 
     def _forget(self, server_name: str) -> None:
-        for key in [key for key in self._authorizers if key[0] == server_name]:
-            del self._authorizers[key]
-
-
-@attrs.frozen
-class _Bearer(requests.auth.AuthBase):
-    """Puts a token on a request; as an auth object it keeps ``.netrc`` out."""
-
-    value: str = attrs.field(repr=False)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self.value
-        return request
+        for key in [key for key in list(self._authorizers) if key[0] == server_name]:
+            self._authorizers.pop(key, None)
 
 
 def _with_token(tokens: OAuthTokens, extra_headers: Mapping[str, str] | None) -> dict[str, str]:

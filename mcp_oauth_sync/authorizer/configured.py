@@ -1,0 +1,85 @@
+"""Keeping a sign-in from explicit endpoints usable: the tokens stored, renewed ones, or new ones from the person."""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+import requests
+
+from ..exceptions import RefreshRejectedError, TokenRefreshError
+from ..flow import OAuthFlow
+from ..grants.refresh_token import BACKOFF
+from ..models.config import OAuthConfig
+from ..models.record import ServerRecord
+from ..models.tokens import OAuthTokens
+from ..prompts import Prompt
+from ..stores import TokenManager
+from .held import keep_or_warn
+from .refresh import dead
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class Configured:
+    """One sign-in whose endpoints the caller knows.
+
+    Attributes:
+        manager: Where it is kept.
+        name: Its name there.
+        config: The endpoints, and who we are.
+        prompt: How a person is asked; None chooses by what this process is.
+        session: Supplies proxies, CA bundle, client certificate and adapters.
+        patience: Seconds to wait for somebody else who is being asked.
+    """
+
+    manager: TokenManager
+    name: str
+    config: OAuthConfig
+    prompt: Prompt | None
+    session: requests.Session
+    patience: float
+
+    def ensure(self) -> OAuthTokens:
+        """Return good tokens.
+
+        Raises:
+            OAuthError: There are none and none could be got; the subclass says why.
+        """
+        if tokens := self._stored_or_renewed():
+            return tokens
+        with self.manager.exclusive(self.name, purpose="sign-in", timeout=self.patience):
+            if tokens := self._stored_or_renewed():
+                return tokens  # somebody else was asked while we waited
+            flow = self._flow(self.manager.load_record(self.name))
+            tokens = flow.authorize()
+            with self.manager.exclusive(self.name):
+                keep_or_warn(self.manager, self.name, flow.record)
+            return tokens
+
+    def _flow(self, record: ServerRecord | None) -> OAuthFlow:
+        return OAuthFlow(self.config, prompt=self.prompt, session=self.session, record=record)
+
+    def _stored_or_renewed(self) -> OAuthTokens | None:
+        """Return good tokens as far as no person is needed for them."""
+        tokens = self._flow(self.manager.load_record(self.name)).record.tokens
+        if tokens is None or not tokens.is_expired():
+            return tokens
+        with self.manager.exclusive(self.name):
+            flow = self._flow(self.manager.load_record(self.name))
+            tokens = flow.record.tokens
+            if tokens is None or not tokens.is_expired():
+                return tokens
+            usable = tokens if tokens.seconds_left() > 0 else None
+            try:
+                renewed = flow.refresh_token(backoff=() if usable else BACKOFF)
+            except TokenRefreshError as failure:
+                if usable is None and failure.transient:
+                    raise
+                logger.warning("%s", failure.message)
+                if usable is None and isinstance(failure, RefreshRejectedError):
+                    keep_or_warn(self.manager, self.name, dead(flow.record, failure.error))
+                return usable
+            keep_or_warn(self.manager, self.name, flow.record)
+            return renewed

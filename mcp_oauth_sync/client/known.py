@@ -1,0 +1,174 @@
+"""What a client knows of its MCP server, and how it finds that out. RFC 9728, RFC 8414."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+import requests
+
+from ..discovery import choose_resource, fetch_challenge, find_resource_metadata, find_server
+from ..exceptions import MetadataMismatchError, printable
+from ..models.client import ClientRegistration
+from ..models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
+from ..models.options import SignInOptions
+from ..models.record import ServerRecord
+from ..models.tokens import OAuthTokens
+from ..protocol.challenge import Challenge, select_challenge
+from ..protocol.documents import Trace
+from ..protocol.scopes import select_scopes
+from ..protocol.server_metadata import same_issuer
+from ..protocol.transport import Transport
+from ..sign_in import SignIn
+from ..urls import is_loopback, require_secure
+
+
+class KnownServer:
+    """Knows one MCP server: what an earlier sign-in left behind, then what the server was asked.
+
+    Args:
+        server_url: The MCP server.
+        options: The caller's choices.
+        session: Supplies proxies, CA bundle, client certificate and adapters.
+        http: A transport made already; wins over ``session``.
+        record: What an earlier sign-in left behind.
+
+    Attributes:
+        protected_resource: What the MCP server says about itself; None until asked, or when it says nothing.
+        authorization_server: What its authorization server says; None until asked.
+        resource: The ``resource`` that is sent; None until known.
+        registration: Who we are there; None until known.
+        record: Everything to keep of the sign-in.
+
+    Raises:
+        InsecureURLError: ``server_url`` is neither https nor on the loopback interface.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        options: SignInOptions,
+        session: requests.Session | None,
+        http: Transport | None,
+        record: ServerRecord | None,
+    ) -> None:
+        """Check the URL; nothing is sent yet."""
+        local = is_loopback(require_secure(server_url, "MCP server URL").hostname)
+        self.server_url, self.options = server_url, options
+        self.http = http or Transport(
+            session=session or requests.Session(), headers_for=options.headers_for, allow_loopback=local
+        )
+        self.protected_resource: ProtectedResourceMetadata | None = None
+        self.authorization_server: AuthorizationServerMetadata | None = None
+        self.record = record or ServerRecord(server_url=server_url)
+        self.resource = self.record.resource
+        self.registration = self.record.registration
+        self._challenge: Challenge | None = None
+        self._resource_asked = False
+        self._trace = Trace()
+
+    @property
+    def tokens(self) -> OAuthTokens | None:
+        """The tokens last obtained, or None."""
+        return self.record.tokens
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """One line per URL tried while discovering."""
+        return tuple(self._trace.lines)
+
+    def discover_protected_resource(self, prm_url: str | None = None) -> ProtectedResourceMetadata | None:
+        """Fetch what the MCP server says about itself. RFC 9728.
+
+        Args:
+            prm_url: Where it is; None looks where the challenge said, else at the well-known places.
+
+        Returns:
+            The document, or None when there is none.
+
+        Raises:
+            DiscoveryError: It is missing where one was promised, malformed, about something else, or out of reach.
+            InsecureURLError: A URL may not be contacted.
+        """
+        named = prm_url or (self._challenge.resource_metadata if self._challenge else None)
+        self.protected_resource = find_resource_metadata(self.http, self.server_url, named=named, trace=self._trace)
+        self.resource = choose_resource(self.server_url, self.protected_resource)
+        self._resource_asked = True
+        return self.protected_resource
+
+    def discover_from_error_response(self, response: requests.Response) -> ProtectedResourceMetadata | None:
+        """Take the challenge of a 401 or 403 answer, then do as :meth:`discover_protected_resource`.
+
+        Args:
+            response: The answer of the MCP server.
+        """
+        self._challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
+        return self.discover_protected_resource()
+
+    def discover_authorization_server(self) -> AuthorizationServerMetadata:
+        """Fetch what the authorization server says about itself, finding out which one it is first. RFC 8414.
+
+        Raises:
+            DiscoveryError: It cannot be found out.
+            InsecureURLError: A URL may not be contacted.
+        """
+        if not self._resource_asked:
+            self.discover_protected_resource()
+        known = (self.options.issuer, self.registration.issuer if self.registration else None)
+        prefer = [issuer for issuer in known if issuer]
+        self.authorization_server = find_server(
+            self.http, self.server_url, self.protected_resource, prefer=prefer, trace=self._trace
+        )
+        return self.authorization_server
+
+    def _hear_challenge(self, challenge: Challenge | None) -> None:
+        """Take the challenge to answer; where nobody has heard one yet, ask the server for it."""
+        if challenge is not None:
+            self._challenge = challenge
+        elif self._challenge is None and self.authorization_server is None:
+            self._challenge = fetch_challenge(self.http, self.server_url) or Challenge()
+
+    def _plan(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
+        """Return the sign-in that follows from what is known, finding out first what is not."""
+        server = self.authorization_server or self.discover_authorization_server()
+        chosen = select_scopes(
+            self.options if scopes is None else attrs.evolve(self.options, scopes=scopes),
+            challenged=self._challenge.scopes if self._challenge else (),
+            resource=self.protected_resource,
+            server=server,
+            held=held,
+        )
+        return SignIn(
+            http=self.http,
+            server=server,
+            server_url=self.server_url,
+            resource=self.resource or choose_resource(self.server_url, None),
+            scopes=chosen,
+            options=self.options,
+            saved=self.registration,
+        )
+
+    def _known_client(self) -> ClientRegistration | None:
+        """Return who we are without becoming anybody new."""
+        if self.registration is None and self.options.client_id is not None:
+            self.registration = self._plan(None).register(self.options.redirect_uri)
+        return self.registration
+
+    def _require_issuer(self, server: AuthorizationServerMetadata) -> None:
+        """Check that nothing of one authorization server goes to another."""
+        bound = self.record.issuer or (self.registration.issuer if self.registration else None)
+        if bound and not same_issuer(server.issuer, bound):
+            raise MetadataMismatchError(
+                f"The sign-in is one at {printable(bound)}, but the server now uses {printable(server.issuer)}; "
+                "nothing was sent there.",
+                hint="Sign in again.",
+                url=server.issuer,
+                expected=printable(bound),
+                received=printable(server.issuer),
+            )
+
+    def _keep(self, record: ServerRecord) -> OAuthTokens:
+        self.record, self.registration = record, record.registration
+        assert record.tokens is not None  # noqa: S101  (every caller has just obtained some)
+        return record.tokens

@@ -1,0 +1,100 @@
+"""The one answer that a sign-in waits for, and the page its browser gets. RFC 8252 section 8.3.
+
+No sockets here: the servers of :mod:`.loopback` bring redirects in and take pages out, each from a thread of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from urllib.parse import urlsplit
+
+from ..exceptions import AccessDeniedError, AuthorizationTimeoutError, InvalidRedirectError, OAuthError
+from ..models.redirect import belongs_to
+from ..models.secret import Secret
+from .base import Listener
+from .pages import denied_page, failure_page, received_page, success_page
+
+#: Seconds the browser's page waits to learn how the sign-in ended.
+PAGE_PATIENCE = 0.7
+#: Seconds the end waits for the browser to get its page.
+_FAREWELL = 1.0
+#: The longest wait in one piece: on Windows, Ctrl-C is seen between two of them only.
+_PIECE = 0.5
+
+
+class LoopbackListener(Listener):
+    """Waits for the one redirect that carries our state, from the servers or from :meth:`deliver`."""
+
+    def __init__(self, redirect_uri: str, state: str) -> None:
+        """Wait for ``state`` at ``redirect_uri``."""
+        self.redirect_uri = redirect_uri
+        parts = urlsplit(redirect_uri)
+        self.path = parts.path or "/"
+        names = {"127.0.0.1", "localhost", "[::1]", parts.netloc.rpartition(":")[0]}
+        self.hosts = {f"{name}:{parts.port}" for name in names} | (names if parts.port == 80 else set())
+        self._state = state
+        self._answer: str | None = None
+        self._turn = threading.Lock()
+        self._answered, self._concluded, self._page_sent = (threading.Event() for _ in range(3))
+        self._page = received_page()
+
+    def accept(self, redirect: str) -> bool:
+        """Take a redirect if it is the answer and the first one; tell whether it was taken."""
+        if not belongs_to(redirect, self._state):
+            return False
+        with self._turn:
+            if self._answer is not None:
+                return False
+            self._answer = Secret(redirect)
+        self._answered.set()
+        return True
+
+    def deliver(self, redirect: str) -> None:
+        """Take a redirect whoever sent it: it is checked where it is read."""
+        with self._turn:
+            if self._answer is None:
+                self._answer = Secret(redirect)
+                self._page_sent.set()  # no browser waits for a page of ours
+        self._answered.set()
+
+    def wait(self, timeout: float) -> str:
+        """Wait for the answer; ends at once on Ctrl-C, on Windows too."""
+        deadline = time.monotonic() + timeout
+        while not self._answered.wait(max(0.0, min(_PIECE, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                raise AuthorizationTimeoutError(
+                    f"Nobody completed the sign-in within {timeout:g} seconds.",
+                    hint="Start it again; sign_in_timeout= gives more time.",
+                )
+        assert self._answer is not None  # noqa: S101  (the event says so)
+        return self._answer
+
+    def conclude(self, error: OAuthError | None) -> None:
+        """Settle the page that the browser gets; the first word counts."""
+        if self._concluded.is_set():
+            return
+        if error is None:
+            self._page = success_page()
+        elif isinstance(error, AccessDeniedError):
+            self._page = denied_page()
+        elif isinstance(error, InvalidRedirectError):
+            self._page = failure_page("The answer did not belong to this sign-in and was not used.")
+        else:
+            self._page = failure_page(error.message)
+        self._concluded.set()
+
+    def page(self) -> bytes:
+        """Return the page for the browser that brought the answer."""
+        self._concluded.wait(PAGE_PATIENCE)
+        return self._page
+
+    def page_sent(self) -> None:
+        """Note that the browser has its page."""
+        self._page_sent.set()
+
+    def finish(self) -> None:
+        """Give the browser that brought the answer a moment to get its page."""
+        if self._answered.is_set():
+            self._concluded.set()
+            self._page_sent.wait(_FAREWELL)

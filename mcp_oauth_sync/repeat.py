@@ -1,0 +1,126 @@
+"""Sending a request of the caller once more: by us after a refusal, by requests after a redirect. RFC 9110 section 15.
+
+What goes out again is what went out first, but for the token and for cookies that came with the refusal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from requests.cookies import extract_cookies_to_jar, get_cookie_header
+
+from .exceptions import RequestNotRepeatedError
+from .urls import same_origin, without_query
+
+#: Most bytes read from a refused answer to keep its connection; a longer one costs the connection.
+_DRAIN = 64 * 1024
+
+
+def drain(response: requests.Response, sent_with: Mapping[str, Any]) -> None:
+    """Read a refused answer, so that its connection can be used again; leave alone one that may never end.
+
+    Args:
+        response: The answer.
+        sent_with: The keyword arguments requests gave to its response hook.
+    """
+    length = response.headers.get("Content-Length", "")
+    short = length.isdigit() and int(length) <= _DRAIN
+    endless = "event-stream" in response.headers.get("Content-Type", "")
+    if short or not (sent_with.get("stream") or endless):
+        with contextlib.suppress(requests.RequestException):  # cut short: what it said is in its headers
+            response.content  # noqa: B018  (reading it is the point; requests would do it next)
+
+
+def repeat(response: requests.Response, header: str, sent_with: Mapping[str, Any]) -> requests.Response:
+    """Send the request of a refused answer once more, with another token.
+
+    Args:
+        response: The answer; it is closed.
+        header: The new ``Authorization`` value.
+        sent_with: The keyword arguments requests gave to its response hook.
+
+    Returns:
+        The new answer, whose history ends with the refused one.
+
+    Raises:
+        RequestNotRepeatedError: The body was used up by the first attempt.
+    """
+    response.close()
+    request = response.request.copy()
+    _rewind(request, response)
+    request.headers["Authorization"] = header
+    _renew_cookies(request, response)
+    started = time.perf_counter()
+    repeated: requests.Response = response.connection.send(request, **sent_with)
+    repeated.elapsed = datetime.timedelta(seconds=time.perf_counter() - started)
+    repeated.history = [*response.history, response]
+    return repeated
+
+
+def _rewind(request: requests.PreparedRequest, response: requests.Response) -> None:
+    body: Any = request.body
+    if body is None or isinstance(body, (str, bytes, bytearray, memoryview)):
+        return
+    position = getattr(request, "_body_position", None)
+    if isinstance(position, int) and hasattr(body, "seek"):
+        with contextlib.suppress(OSError, ValueError):
+            body.seek(position)
+            return
+    failure = RequestNotRepeatedError(
+        f"{without_query(request.url or '')} now accepts this sign-in, but the body of the request was used up by "
+        "the first attempt.",
+        hint="Send the request again with a fresh body, or give requests bytes or a file instead of a generator.",
+    )
+    failure.response = response
+    raise failure
+
+
+def _renew_cookies(request: requests.PreparedRequest, response: requests.Response) -> None:
+    """Send the cookies that the refusal set along; a ``Cookie`` header the caller wrote stays as it is."""
+    jar = request._cookies  # type: ignore[attr-defined]
+    sent = request.headers.pop("Cookie", None)
+    if sent is not None and sent != get_cookie_header(jar, request):  # type: ignore[no-untyped-call]
+        request.headers["Cookie"] = sent
+        return
+    extract_cookies_to_jar(jar, response.request, response.raw)  # type: ignore[no-untyped-call]
+    request.prepare_cookies(jar)
+
+
+class _ShieldedRequest(requests.PreparedRequest):
+    """A request whose redirects on one origin take nothing from a ``.netrc``."""
+
+    shielded = ""
+
+    def copy(self) -> requests.PreparedRequest:
+        """Shield the copy that requests sends to the new place."""
+        copied = super().copy()
+        _shield(copied, self.shielded)
+        return copied
+
+    def prepare_auth(self, auth: Any, url: str = "") -> None:
+        """Take what requests found in a ``.netrc`` only for places elsewhere."""
+        if not same_origin(self.url or "", self.shielded):
+            super().prepare_auth(auth, url)
+
+
+def _shield(request: requests.PreparedRequest, server_url: str) -> None:
+    request.__class__ = _ShieldedRequest
+    request.shielded = server_url  # type: ignore[attr-defined]
+
+
+def shield_redirect(response: requests.Response, server_url: str) -> None:
+    """See to it that a redirect to the server itself does not replace our token by a ``.netrc`` entry.
+
+    requests offers no way to ask for that: it copies the request and looks into the ``.netrc`` for the copy.
+
+    Args:
+        response: The redirect, as the response hook gets it.
+        server_url: The MCP server.
+    """
+    first = (response.history or [response])[0]  # requests goes on from the request it sent itself
+    _shield(first.request, server_url)

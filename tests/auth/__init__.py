@@ -1,0 +1,1 @@
+"""The requests integration: what goes over the wire when a session carries an ``OAuth``."""

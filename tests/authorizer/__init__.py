@@ -1,0 +1,1 @@
+"""The decisions: refresh, ask, step up, or leave it."""

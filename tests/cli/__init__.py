@@ -1,0 +1,1 @@
+"""Tests of the command line, run as people run it: as a process of its own."""

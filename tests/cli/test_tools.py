@@ -1,0 +1,210 @@
+"""``tools NAME``: one line a tool on standard output and nothing else there, whatever a server says."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from mcp_oauth_sync.stores import default_manager
+from tests.servers import AuthorizationServer, McpServer, html, reply, speech
+
+from .conftest import Scene
+from .terminal import OBEYED, Terminal, closed_pipe, files_below, run, run_into
+
+LISTED = (
+    "echo                  Say it again.\nwhoami                Say who asks.\nwrite_note            Keep a note.\n"
+)
+
+
+def offer(monkeypatch: pytest.MonkeyPatch, *tools: Any) -> None:
+    monkeypatch.setattr(speech, "TOOLS", list(tools))
+
+
+def test_the_tools_are_listed_on_standard_output_alone(scene: Scene) -> None:
+    token = scene.sign_in()
+    assert run("tools", "notes") == (0, LISTED, "")
+    assert set(scene.mcp.tokens_seen) == {token}
+    assert scene.az.log == []
+
+
+def test_a_server_that_answers_with_events_is_listed_too(scene: Scene) -> None:
+    scene.sign_in()
+    scene.mcp.use_sse = True
+    assert run("tools", "notes") == (0, LISTED, "")
+
+
+def test_an_expired_token_is_renewed_without_a_word(scene: Scene) -> None:
+    scene.sign_in()
+    scene.az.expire_all_access_tokens()
+    done = run("tools", "notes")
+    assert (done.status, done.out) == (0, LISTED)
+    assert [exchange.path for exchange in scene.az.log] == ["/token"]
+
+
+def test_a_person_at_a_terminal_is_asked_when_the_sign_in_has_ended(scene: Scene) -> None:
+    scene.az.revoke_family(scene.sign_in())
+    with Terminal("tools", "notes", out=True) as terminal:
+        scene.person(terminal.address())
+        assert terminal.end() == 0
+    assert terminal.output.decode() == LISTED
+
+
+def test_a_server_never_signed_in_to_is_signed_in_to_on_the_way(scene: Scene) -> None:
+    with Terminal("tools", "notes", scene.url, out=True) as terminal:
+        scene.person(terminal.address())
+        assert terminal.end() == 0
+    assert terminal.output.decode() == LISTED
+    assert default_manager().load_tokens("notes") is not None
+
+
+def test_without_a_terminal_a_sign_in_that_has_ended_is_3_and_the_command_to_run(scene: Scene) -> None:
+    scene.az.revoke_family(scene.sign_in())
+    done = run("tools", "notes")
+    assert (done.status, done.out) == (3, "")
+    assert done.err.splitlines()[-1] == f"hint: Run: mcp-oauth-sync auth notes {scene.url}"
+    assert scene.az.authorizations == 1
+
+
+@pytest.mark.parametrize("command", ["tools", "auth"])
+def test_another_address_than_the_sign_ins_is_refused_and_sees_no_token(scene: Scene, command: str) -> None:
+    scene.sign_in()
+    before = scene.files
+    with AuthorizationServer() as elsewhere, McpServer(elsewhere) as other:
+        with Terminal(command, "notes", other.mcp_url, out=True) as terminal:
+            assert terminal.end() == 1
+        assert other.tokens_seen == []
+        assert elsewhere.authorizations == 0
+    assert terminal.output == b""
+    assert f"error: The sign-in 'notes' is one at {scene.url}, not at {other.mcp_url}" in terminal.screen
+    assert "mcp-oauth-sync clear notes" in terminal.screen.splitlines()[-1]
+    assert scene.quiet()
+    assert scene.files == before
+
+
+def test_the_same_address_given_again_is_no_other(scene: Scene) -> None:
+    scene.sign_in()
+    assert run("tools", "notes", scene.url).out == LISTED
+
+
+def test_a_hostile_server_cannot_write_to_the_terminal(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    attack = "\x1b[2J\x1b]52;c;cm0gLXJm\x07 rm\r\n$ pwned \u202e\u2066\x9b1m\x00\x7f"
+    offer(monkeypatch, {"name": f"a{attack}", "description": f"b{attack}\nmore"}, {"name": None}, {"description": 7})
+    scene.sign_in()
+    with Terminal("tools", "notes") as terminal:
+        assert terminal.end() == 0
+    assert OBEYED.findall(terminal.screen) == []
+    lines = terminal.screen.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("a [2J ]52;c;cm0gLXJm rm $ pwned")
+
+
+def test_a_hostile_error_cannot_write_to_the_terminal(scene: Scene) -> None:
+    scene.sign_in()
+    said = "\x1b[2Jno\nerror: something else\x07"
+    scene.mcp.fault(scene.mcp.path, reply(200, {"jsonrpc": "2.0", "id": None, "error": {"code": -1, "message": said}}))
+    with Terminal("tools", "notes") as terminal:
+        assert terminal.end() == 1
+    assert terminal.screen == "error: The server answered: [2Jno error: something else.\n"
+
+
+def test_a_line_is_cut_where_a_terminal_would_break_it_and_nowhere_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "word " * 60
+    offer(
+        monkeypatch,
+        {"name": "long", "description": f"{words}\nsecond line"},
+        {"name": "n" * 50, "description": "x" * 90},
+    )
+    scene.sign_in()
+    with Terminal("tools", "notes") as terminal:
+        assert terminal.end() == 0
+    assert [len(line) <= 80 for line in terminal.screen.splitlines()] == [True, True]
+    assert run("tools", "notes").out.splitlines()[0] == f"long                  {words}".rstrip()
+
+
+def test_a_reader_who_has_gone_away_ends_it_quietly(scene: Scene) -> None:
+    scene.sign_in()
+    pipe = closed_pipe()
+    try:
+        done = run_into(pipe, "tools", "notes")
+    finally:
+        os.close(pipe)
+    assert (done.status, done.err) == (1, "")
+
+
+def test_a_full_disk_is_an_error_and_no_traceback(scene: Scene) -> None:
+    scene.sign_in()
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        done = run_into(full, "tools", "notes")
+    finally:
+        os.close(full)
+    assert done.status == 1
+    assert done.err.startswith("error: OSError: [Errno 28]")
+    assert "Traceback" not in done.err
+    assert "Exception ignored" not in done.err
+
+
+def test_an_encoding_without_the_letter_shows_a_question_mark(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch, {"name": "écho", "description": "say it \ud83d\ude00 again"})
+    scene.sign_in()
+    done = run("tools", "notes", environment={"PYTHONIOENCODING": "ascii"})
+    assert done == (0, "?cho                  say it ? again\n", "")
+
+
+def test_no_tools_are_no_data(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch)
+    scene.sign_in()
+    assert run("tools", "notes") == (0, "", "The server offers no tools.\n")
+
+
+@pytest.mark.parametrize("trouble", ["HTML", "gone"])
+def test_a_server_in_trouble_is_one_typed_line_and_a_hint(scene: Scene, trouble: str) -> None:
+    scene.sign_in()
+    before = scene.files
+    if trouble == "gone":
+        scene.mcp.stop()
+    else:
+        scene.mcp.fault(scene.mcp.path, html(502))
+    done = run("tools", "notes")
+    assert (done.status, done.out) == (1, "")
+    error, hint = done.err.splitlines()
+    assert error.startswith(f"error: {scene.url} ")
+    assert hint.startswith("hint: ")
+    assert scene.files == before
+
+
+def test_a_damaged_sign_in_says_how_to_remove_it_and_clear_does(scene: Scene) -> None:
+    scene.sign_in()
+    [path] = [scene.store / name for name in scene.files if name == "notes.enc"]
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    damaged = files_below(scene.store)
+    done = run("tools", "notes")
+    assert (done.status, done.out) == (1, "")
+    assert "mcp-oauth-sync clear notes" in done.err.splitlines()[-1]
+    assert scene.files == damaged
+    assert run("clear", "notes").status == 0
+    assert not path.exists()
+    assert run("tools", "notes").status == 3
+    assert scene.quiet()
+
+
+def test_verbose_may_stand_after_the_command_and_tells_no_secret(scene: Scene) -> None:
+    scene.sign_in()
+    scene.az.expire_all_access_tokens()
+    done = run("tools", "notes", "-v")
+    assert (done.status, done.out) == (0, LISTED)
+    assert "/token: HTTP 200" in done.err
+    assert [secret for secret in scene.az.secrets if secret in done.err] == []
+
+
+def test_a_store_whose_folder_is_a_file_is_an_error_and_no_traceback(scene: Scene) -> None:
+    scene.store.write_text("not a folder")
+    done = run("tools", "notes")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err
+    assert scene.store.read_text() == "not a folder"

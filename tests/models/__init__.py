@@ -1,0 +1,1 @@
+"""The records: what is read from documents, what is kept, what is never shown."""

@@ -1,0 +1,1 @@
+"""How a person is asked: the loopback receiver, the pages, the browser, the application, and nobody."""

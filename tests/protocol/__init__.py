@@ -1,0 +1,1 @@
+"""What the RFCs say: pure halves with dicts, fetching halves against servers that we script."""

@@ -1,0 +1,203 @@
+"""Turn-taking: one holder per name among threads and processes, and none that goes stale."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import filelock
+import pytest
+from filelock import FileLock
+
+from mcp_oauth_sync.exceptions import TokenStorageError
+from mcp_oauth_sync.stores import TokenManager, locks
+from mcp_oauth_sync.stores.memory import MemoryStore
+
+from .processes import children, run
+
+
+@pytest.fixture(params=["memory", "files"])
+def manager(request: pytest.FixtureRequest, folder: Path) -> TokenManager:
+    return TokenManager(folder, backend="memory" if request.param == "memory" else "encrypted_file")
+
+
+class Holder:
+    """A thread that holds a turn until it is let go."""
+
+    def __init__(self, manager: TokenManager, name: str, **options: str) -> None:
+        self.held, self._go = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold, args=(manager, name, options))
+
+    def _hold(self, manager: TokenManager, name: str, options: dict[str, str]) -> None:
+        with manager.exclusive(name, **options):
+            self.held.set()
+            self._go.wait()
+
+    def __enter__(self) -> Holder:
+        self._thread.start()
+        assert self.held.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._go.set()
+        self._thread.join()
+
+
+def test_only_one_thread_at_a_time_has_the_turn(manager: TokenManager) -> None:
+    inside, most, start = [0], [0], threading.Barrier(6)
+
+    def work() -> None:
+        start.wait()
+        for _ in range(10):
+            with manager.exclusive("x"):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                seen = inside[0]
+                time.sleep(0)  # let the others try
+                inside[0] = seen - 1
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (inside, most) == ([0], [1])
+
+
+def test_the_thread_that_has_the_turn_may_enter_again_and_leaves_only_at_the_end(manager: TokenManager) -> None:
+    left = threading.Event()
+
+    def enter() -> None:
+        with manager.exclusive("x"):
+            assert left.is_set()
+
+    with manager.exclusive("x"):
+        with manager.exclusive("x", timeout=0.01), manager.exclusive("x", timeout=0.01):
+            pass
+        other = threading.Thread(target=enter)
+        other.start()
+        left.set()
+    other.join()
+
+
+def test_a_turn_that_does_not_come_in_time_is_told(manager: TokenManager) -> None:
+    with Holder(manager, "notion"):
+        with pytest.raises(TokenStorageError, match=r"busy with 'notion' for more than 0\.05 seconds") as caught:
+            manager.exclusive("notion", timeout=0.05).__enter__()
+        assert type(caught.value) is TokenStorageError
+        assert caught.value.name == "notion"
+        assert "try again" in (caught.value.hint or "")
+    with manager.exclusive("notion", timeout=5):
+        pass
+
+
+def test_other_names_purposes_and_namespaces_do_not_wait_for_each_other(manager: TokenManager) -> None:
+    with Holder(manager, "x"):
+        other_space = TokenManager(store=manager.store, namespace="my app")
+        with (
+            manager.exclusive("y", timeout=0.05),
+            manager.exclusive("X", timeout=0.05),
+            manager.exclusive("x", purpose="sign-in", timeout=0.05),
+            other_space.exclusive("x", timeout=0.05),
+        ):
+            pass
+    with Holder(manager, "x", purpose="sign-in"), manager.exclusive("x", timeout=0.05):
+        pass
+
+
+def test_an_error_inside_gives_the_turn_back(manager: TokenManager) -> None:
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), manager.exclusive("x", timeout=5):
+            raise KeyboardInterrupt
+    with Holder(manager, "x"):
+        pass
+
+
+def test_stores_in_memory_do_not_wait_for_each_other() -> None:
+    one, other = TokenManager(store=MemoryStore()), TokenManager(store=MemoryStore())
+    with Holder(one, "x"), other.exclusive("x", timeout=0.05):
+        pass
+
+
+def test_two_managers_of_one_folder_take_turns(folder: Path) -> None:
+    one, other = TokenManager(folder), TokenManager(folder)
+    with Holder(one, "x"), pytest.raises(TokenStorageError, match="busy"):
+        other.exclusive("x", timeout=0.05).__enter__()
+    with one.exclusive("x"), other.exclusive("x", timeout=0.05):
+        pass
+
+
+def test_the_wait_for_a_thread_counts_for_the_wait_for_a_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    def lock(path: Path, *, timeout: float, mode: int, thread_local: bool) -> filelock.BaseFileLock:
+        waits.append(timeout)
+        return FileLock(path, timeout=timeout, mode=mode, thread_local=thread_local)
+
+    monkeypatch.setattr(filelock, "FileLock", lock)
+    for waited in (30.0, 130.0):
+        clock = iter([1000.0, 1000.0 + waited])
+        monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=clock.__next__))
+        with TokenManager(folder).exclusive("x", timeout=120):
+            pass
+    assert waits == [90.0, 0.0]
+
+
+def test_processes_take_turns(folder: Path) -> None:
+    manager = TokenManager(folder)
+    with children(("hold", folder, "x")) as [child]:
+        assert child.hears() == "held"
+        with pytest.raises(TokenStorageError, match="busy with 'x'"):
+            manager.exclusive("x", timeout=0.05).__enter__()
+        with manager.exclusive("x", purpose="sign-in", timeout=0.05), manager.exclusive("y", timeout=0.05):
+            pass
+        child.go_on()
+        with manager.exclusive("x", timeout=30):
+            assert child.hears() == "left"
+
+
+def test_a_killed_holder_gives_the_turn_back_at_once(folder: Path) -> None:
+    manager = TokenManager(folder)
+    with children(("hold", folder, "x")) as [child]:
+        assert child.hears() == "held"
+        child.kill()
+        with manager.exclusive("x", timeout=0):
+            pass
+
+
+def test_a_lock_file_that_is_left_over_holds_nobody_up(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    (folder / "x.refresh.lock").write_text("left over from long ago")
+    with TokenManager(folder).exclusive("x", timeout=0):
+        pass
+
+
+def test_a_forked_child_does_not_inherit_the_turns_of_threads_it_does_not_have(folder: Path) -> None:
+    assert run("fork", folder) == [["TokenStorageError", 0]]
+
+
+def test_processes_that_read_change_and_write_lose_nothing_and_never_read_half_a_value(folder: Path) -> None:
+    manager, rounds, seen = TokenManager(folder), 15, [0]
+    with children(*[("count", folder, rounds)] * 3) as started:
+        for child in started:
+            assert child.hears() == "ready"
+        for child in started:
+            child.go_on()
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                seen.append(int(manager.store.retrieve_generic("counter") or 0))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            for child in started:
+                assert child.hears() == "done"
+        finally:
+            done.set()
+            watcher.join()
+    assert manager.store.retrieve_generic("counter") == str(3 * rounds)
+    assert seen == sorted(seen)

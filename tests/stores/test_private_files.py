@@ -1,0 +1,311 @@
+"""Private files: modes from the first moment, the order of system calls, and what a failure or a kill leaves behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mcp_oauth_sync.stores import private_files
+from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
+from mcp_oauth_sync.stores.private_files import (
+    OddFileError,
+    make_private_directory,
+    read_private,
+    remove_private,
+    write_private,
+)
+
+from .folders import snapshot
+from .processes import Call, environment, traced
+
+# The order of calls, as strace sees it
+
+
+def steps(calls: list[Call], path: Path) -> list[str]:
+    """Return what was done to a file, its temporary file and its folder, one word per call."""
+    temporary = re.escape(f"{path.parent}/.{path.name}.") + r"[0-9a-f]{16}\.tmp"
+    names = {temporary: "temporary", re.escape(str(path)): "file", re.escape(str(path.parent)): "folder"}
+    done = []
+    for call in calls:
+        if call.name.startswith("open") and "O_CREAT" not in call.arguments:
+            continue
+        targets = [word for name, word in names.items() if re.search(f'[<"]{name}[>"]', call.arguments)]
+        if targets:
+            done.append(" ".join([call.name.removesuffix("at").removesuffix("at2"), *targets]))
+    return done
+
+
+@pytest.mark.strace
+def test_a_file_is_replaced_in_the_order_that_survives_a_crash(files: EncryptedFileStore, tmp_path: Path) -> None:
+    files.store_generic("k", "old", namespace="oauth")
+    status, calls = traced(tmp_path / "log", "store", files.directory, "k", "new")
+    assert status == 0
+    assert [step for step in steps(calls, files.path("k")) if not step.startswith("mkdir")] == [
+        "open temporary",
+        "write temporary",
+        "fsync temporary",
+        "rename temporary file",
+        "fsync folder",
+    ]
+    assert files.retrieve_generic("k", namespace="oauth") == "new"
+
+
+@pytest.mark.strace
+@pytest.mark.parametrize("arguments", [("store", "k", "v"), ("take_turn", "my app")], ids=["storing", "taking turns"])
+def test_everything_is_private_from_the_moment_it_exists_whatever_the_umask(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "deep" / "er" / "store"
+    what, *rest = arguments
+    status, calls = traced(tmp_path / "log", what, tmp_path / "deep", *rest)
+    assert status == 0
+    status, calls = traced(tmp_path / "log", what, folder, *rest)
+    assert status == 0
+    made = [call for call in calls if call.result.startswith(("0", "3", "4", "5"))]
+    made = [call for call in made if call.name.startswith("mkdir") or "O_CREAT" in call.arguments]
+    assert len(made) >= 3
+    loose = [call for call in made if not call.arguments.endswith("0700" if call.name.startswith("mkdir") else "0600")]
+    assert loose == []
+    assert [call for call in calls if "chmod" in call.name and not call.arguments.endswith("0600")] == []
+    for path in [folder.parent, folder, *folder.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+# Failures and kills at a system call
+
+RENAMES = "rename,renameat,renameat2"
+
+
+@pytest.mark.strace
+@pytest.mark.parametrize(
+    ("fault", "left"),
+    [
+        ("write:error=ENOSPC:when=1", "old"),
+        ("write:error=EIO:when=1", "old"),
+        ("fsync:error=EIO:when=1", "old"),
+        (f"{RENAMES}:error=ENOSPC:when=1", "old"),
+        ("fsync:error=EIO:when=2", "new"),
+        ("write:signal=KILL:when=1", "old"),
+        ("fsync:signal=KILL:when=1", "old"),
+        (f"{RENAMES}:signal=KILL:when=1", "either"),
+        ("fsync:signal=KILL:when=2", "new"),
+    ],
+)
+def test_a_failure_or_a_kill_leaves_the_old_value_or_the_new(
+    files: EncryptedFileStore, tmp_path: Path, fault: str, left: str
+) -> None:
+    files.store_generic("k", "old", namespace="oauth")
+    files.store_generic("neighbour", "fine", namespace="oauth")
+    status, calls = traced(tmp_path / "log", "store", files.directory, "k", "new", inject=fault)
+    assert status != 0
+    if "error" in fault:
+        assert any("(INJECTED)" in call.result for call in calls)
+        assert list(files.directory.glob(".*")) == [], "temporary files are removed after an error"
+    store = EncryptedFileStore(files.directory)
+    values = {"old", "new"} if left == "either" else {left}
+    assert store.retrieve_generic("k", namespace="oauth") in values
+    assert store.retrieve_generic("neighbour", namespace="oauth") == "fine"
+    store.store_generic("k", "newer", namespace="oauth")
+    assert store.retrieve_generic("k", namespace="oauth") == "newer"
+
+
+@pytest.mark.strace
+@pytest.mark.parametrize(
+    "fault", ["write:signal=KILL:when=1", f"{RENAMES}:signal=KILL:when=1", "fsync:error=EIO:when=1"]
+)
+def test_a_kill_while_the_key_is_made_leaves_a_store_that_works(folder: Path, tmp_path: Path, fault: str) -> None:
+    status, _ = traced(tmp_path / "log", "store", folder, "k", "v", inject=fault)
+    assert status != 0
+    store = EncryptedFileStore(folder)
+    assert store.retrieve_generic("k", namespace="oauth") is None
+    store.store_generic("k", "v", namespace="oauth")
+    assert EncryptedFileStore(folder).retrieve_generic("k", namespace="oauth") == "v"
+
+
+@pytest.mark.strace
+def test_an_interrupted_write_is_finished(files: EncryptedFileStore, tmp_path: Path) -> None:
+    files.store_generic("k", "old", namespace="oauth")
+    status, calls = traced(tmp_path / "log", "store", files.directory, "k", "new", inject="write:error=EINTR:when=1")
+    assert status == 0
+    assert sum("EINTR" in call.result for call in calls) == 1
+    assert files.retrieve_generic("k", namespace="oauth") == "new"
+
+
+def test_a_write_in_small_pieces_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(private_files.os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+    write_private(tmp_path / "f", b"0123456789")
+    assert (tmp_path / "f").read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("broken", ["write", "fsync"])
+def test_a_write_that_fails_or_is_broken_off_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    (tmp_path / "f").write_bytes(b"old")
+    before = snapshot(tmp_path)
+    for failure in (OSError(errno.EIO, "input/output error"), KeyboardInterrupt()):
+
+        def fail(*_: object, failure: BaseException = failure) -> None:
+            raise failure
+
+        with monkeypatch.context() as broken_system:
+            broken_system.setattr(private_files.os, broken, fail)
+            with pytest.raises(type(failure)):
+                write_private(tmp_path / "f", b"new")
+        assert snapshot(tmp_path) == before
+
+
+def test_a_folder_that_cannot_be_synced_is_no_failure_but_one_that_breaks_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def fail_on_folders(number: int) -> Callable[[int], None]:
+        def sync(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(number, os.strerror(number))
+            fsync(descriptor)
+
+        return sync
+
+    monkeypatch.setattr(private_files.os, "fsync", fail_on_folders(errno.EINVAL))
+    write_private(tmp_path / "f", b"new")
+    assert remove_private(tmp_path / "f") is True
+    monkeypatch.setattr(private_files.os, "fsync", fail_on_folders(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        write_private(tmp_path / "f", b"new")
+
+
+# Reading, making folders
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_read_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(b"short")
+    monkeypatch.setattr(private_files.os, "read", lambda descriptor, most: b"x" * min(most, 400_000))
+    data = read_private(tmp_path / "f")
+    assert data is not None
+    assert len(data) == private_files.MAX_FILE + 1
+
+
+def test_what_is_not_there_is_none_and_a_link_is_odd(tmp_path: Path) -> None:
+    assert read_private(tmp_path / "f") is None
+    assert remove_private(tmp_path / "f") is False
+    (tmp_path / "f").symlink_to("f")
+    with pytest.raises(OddFileError, match="symbolic link"):
+        read_private(tmp_path / "f")
+
+
+def test_existing_parents_keep_their_modes(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o755)
+    make_private_directory(tmp_path / "open" / "a" / "b")
+    found = [stat.S_IMODE((tmp_path / part).stat().st_mode) for part in ("open", "open/a", "open/a/b")]
+    assert found == [0o755, 0o700, 0o700]
+
+
+def test_a_folder_that_is_not_there_any_more_is_an_error_and_not_a_loop(tmp_path: Path) -> None:
+    program = (
+        "import os, sys, pathlib; from mcp_oauth_sync.stores.private_files import make_private_directory\n"
+        "os.chdir(sys.argv[1]); os.rmdir(sys.argv[1])\n"
+        "try: make_private_directory(pathlib.Path('a/b'))\n"
+        "except FileNotFoundError: print('told')"
+    )
+    (tmp_path / "gone").mkdir()
+    command = [sys.executable, "-c", program, str(tmp_path / "gone")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("told", "")
+
+
+# Windows, where a file that is open elsewhere can be neither replaced nor, for a moment, opened
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Wait as on Windows; return the pauses made."""
+    pauses: list[float] = []
+    monkeypatch.setattr(private_files, "_WINDOWS", True)
+    monkeypatch.setattr(private_files.time, "sleep", pauses.append)
+    return pauses
+
+
+def busy(times: int, act: Callable[..., object]) -> Callable[..., object]:
+    """Refuse some times as Windows does, then act."""
+    left = [times]
+
+    def refuse(*arguments: object, **options: object) -> object:
+        if left[0]:
+            left[0] -= 1
+            raise PermissionError(errno.EACCES, "The process cannot access the file")
+        return act(*arguments, **options)
+
+    return refuse
+
+
+def test_on_windows_a_file_that_is_being_read_is_replaced_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: list[float]
+) -> None:
+    monkeypatch.setattr(Path, "replace", busy(3, Path.replace))
+    write_private(tmp_path / "f", b"new")
+    assert read_private(tmp_path / "f") == b"new"
+    assert len(windows) == 3
+
+
+def test_on_windows_a_file_that_is_being_replaced_is_read_and_removed_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: list[float]
+) -> None:
+    write_private(tmp_path / "f", b"new")
+    with monkeypatch.context() as slow:
+        slow.setattr(private_files.os, "open", busy(2, os.open))
+        assert read_private(tmp_path / "f") == b"new"
+    monkeypatch.setattr(Path, "unlink", busy(2, Path.unlink))
+    assert remove_private(tmp_path / "f") is True
+    assert len(windows) == 4
+
+
+def test_on_windows_patience_ends_after_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: list[float]
+) -> None:
+    monkeypatch.setattr(Path, "replace", busy(-1, Path.replace))
+    with pytest.raises(PermissionError):
+        write_private(tmp_path / "f", b"new")
+    assert sum(windows) == pytest.approx(1.0)
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_elsewhere_a_refusal_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: list[float]
+) -> None:
+    monkeypatch.setattr(private_files, "_WINDOWS", False)
+    monkeypatch.setattr(Path, "replace", busy(1, Path.replace))
+    with pytest.raises(PermissionError):
+        write_private(tmp_path / "f", b"new")
+    assert windows == []
+
+
+def test_the_rooms_load_and_work_where_the_system_has_no_unix_calls(tmp_path: Path) -> None:
+    """No O_NOFOLLOW, O_NONBLOCK, O_CLOEXEC, fchmod or fork hooks, and a system that calls itself nt."""
+    program = (
+        "import importlib, os, pathlib, sys\n"
+        "from mcp_oauth_sync.stores import encrypted_file, locks, private_files\n"
+        "for name in ('O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC', 'fchmod', 'register_at_fork'): delattr(os, name)\n"
+        "file = pathlib.Path(sys.argv[1]) / 'a' / 'f'\n"
+        "os.name = 'nt'\n"
+        "for room in (private_files, locks, encrypted_file): importlib.reload(room)\n"
+        "assert private_files._WINDOWS\n"
+        "private_files.make_private_directory(file.parent)\n"
+        "private_files.write_private(file, b'old'); private_files.write_private(file, b'new')\n"
+        "print(private_files.read_private(file), private_files.remove_private(file), private_files.read_private(file))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("b'new' True None", "")

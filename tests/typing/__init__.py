@@ -1,0 +1,1 @@
+"""The public API as people call it, for the type checker."""

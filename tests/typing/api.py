@@ -1,0 +1,246 @@
+"""The public API as people call it: checked by mypy, never run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import requests
+from typing_extensions import assert_type
+
+import mcp_oauth_sync
+from mcp_oauth_sync import (
+    AuthorizationServerMetadata,
+    BrowserPrompt,
+    CallbackPrompt,
+    ClientMetadata,
+    ClientRegistration,
+    DynamicClientRegistration,
+    Listener,
+    MCPAuthorizationMetadata,
+    MCPOAuthClient,
+    NoPrompt,
+    OAuth,
+    OAuthConfig,
+    OAuthError,
+    OAuthFlow,
+    OAuthHandler,
+    OAuthTokens,
+    Prompt,
+    ProtectedResourceMetadata,
+    SecureTokenStore,
+    ServerRecord,
+    SignInOptions,
+    TokenManager,
+    TokenStoreBackend,
+    TokenStoreFactory,
+    __version__,
+    exceptions,
+)
+
+URL = "https://mcp.example.com/mcp"
+
+
+def requests_door() -> None:
+    """Sign requests in."""
+    session = requests.Session()
+    session.auth = OAuth(URL)
+    auth = OAuth(
+        URL,
+        name="work",
+        scopes=["notes:read"],
+        extra_scopes="notes:write notes:share",
+        client_id="app",
+        client_secret="secret",
+        token_endpoint_auth_method="client_secret_basic",
+        issuer="https://auth.example.com",
+        client_id_metadata_url="https://example.com/client.json",
+        client_metadata=ClientMetadata(client_name="My program", extra={"logo_uri": "https://example.com/logo.png"}),
+        initial_access_token="token",
+        authorize_params={"prompt": "consent"},
+        token_params={"audience": "notes"},
+        prompt=NoPrompt(),
+        callback_port=8765,
+        callback_host="localhost",
+        offline_access=False,
+        sign_in_timeout=60,
+        oauth_headers={"https://auth.example.com": {"X-Key": "1"}},
+        token_manager=TokenManager(backend=TokenStoreBackend.MEMORY),
+        session=session,
+    )
+    assert_type(requests.get(URL, auth=auth), requests.Response)
+    assert_type(auth.server_url, str)
+    assert_type(auth.name, str)
+    assert_type(auth.tokens, OAuthTokens | None)
+    assert_type(auth.headers(), dict[str, str])
+    assert_type(auth.sign_in(), OAuthTokens)
+    assert_type(auth.sign_in(["notes:read"]), OAuthTokens)
+    assert_type(auth.sign_out(forget=True), bool)
+    OAuth(URL, scopes="notes:read notes:write")
+    OAuth(server_url=URL, scopes=("notes:read",))
+
+
+def many_servers(server_config: Mapping[str, object], config: OAuthConfig) -> None:
+    """Keep the sign-ins of many servers."""
+    handler = OAuthHandler(TokenManager(), options=SignInOptions(), prompt=BrowserPrompt(), session=requests.Session())
+    OAuthHandler()
+    assert_type(handler.ensure_authenticated_mcp("notes", URL, ["notes:read"]), OAuthTokens)
+    assert_type(handler.ensure_authenticated("notes", config), OAuthTokens)
+    headers = handler.prepare_headers_for_mcp_server("notes", URL, scopes=None, extra_headers={"X-Trace": "1"})
+    assert_type(headers, dict[str, str])
+    assert_type(handler.prepare_headers_with_oauth_config("notes", config, {"X-Trace": "1"}), dict[str, str])
+    assert_type(handler.prepare_server_headers(server_config), dict[str, str])
+    assert_type(handler.get_authorization_header("notes"), str | None)
+    answer = handler.authenticated_request(
+        "notes", URL, URL, method="POST", scopes=["a"], retry_on_401=False, headers={"A": "b"}, json={}, timeout=5.0
+    )
+    assert_type(answer, requests.Response)
+    assert_type(handler.clear_tokens("notes"), bool)
+    assert_type(handler.logout("notes"), bool)
+    assert_type(handler.logout("notes", URL), bool)
+
+
+def step_by_step(response: requests.Response) -> None:
+    """Go through a sign-in by hand."""
+    client = MCPOAuthClient(
+        URL, "http://127.0.0.1:8765/callback", options=SignInOptions(scopes="a b"), prompt=NoPrompt()
+    )
+    MCPOAuthClient(URL, authorization_url="https://a.example.com/authorize", token_url="https://a.example.com/token")
+    assert_type(client.discover_protected_resource(), ProtectedResourceMetadata | None)
+    assert_type(client.discover_protected_resource("https://mcp.example.com/prm"), ProtectedResourceMetadata | None)
+    assert_type(client.discover_from_error_response(response), ProtectedResourceMetadata | None)
+    assert_type(client.discover_authorization_server(), AuthorizationServerMetadata)
+    assert_type(client.register_client("My program", ["http://127.0.0.1:8765/callback"]), ClientRegistration)
+    assert_type(client.get_authorization_url(["notes:read"]), str)
+    assert_type(client.read_authorization_response("http://127.0.0.1:8765/callback?code=c"), str)
+    assert_type(client.exchange_code_for_token("code"), OAuthTokens)
+    assert_type(client.authorize(["notes:read"]), OAuthTokens)
+    assert_type(client.refresh_token(), OAuthTokens)
+    assert_type(client.refresh_token("refresh token"), OAuthTokens)
+    assert_type(client.revoke_token("token", "refresh_token"), bool)
+    assert_type(client.protected_resource, ProtectedResourceMetadata | None)
+    assert_type(client.authorization_server, AuthorizationServerMetadata | None)
+    assert_type(client.registration, ClientRegistration | None)
+    assert_type(client.resource, str | None)
+    assert_type(client.record, ServerRecord)
+    assert_type(client.tokens, OAuthTokens | None)
+
+
+def explicit_endpoints() -> None:
+    """Sign in where nothing is published."""
+    config = OAuthConfig(
+        "https://auth.example.com/authorize",
+        "https://auth.example.com/token",
+        registration_url="https://auth.example.com/register",
+        client_id="app",
+        client_secret="secret",
+        scopes=["notes:read"],
+        redirect_uri="http://127.0.0.1/callback",
+        use_pkce=True,
+        extra_auth_params={"prompt": "consent"},
+    )
+    flow = OAuthFlow(config, prompt=CallbackPrompt(print))
+    assert_type(flow.authorize(), OAuthTokens)
+    assert_type(flow.refresh_token(), OAuthTokens)
+    assert_type(flow.refresh_token("refresh token"), OAuthTokens)
+    assert_type(flow.record, ServerRecord)
+
+
+def tokens_and_stores(registration: ClientRegistration) -> None:
+    """Keep tokens, and look at them."""
+    tokens = OAuthTokens(access_token="a", token_type="Bearer", expires_in=3600, refresh_token="r", scope="notes:read")
+    assert_type(tokens.get_authorization_header(), str)
+    assert_type(tokens.is_expired(), bool)
+    assert_type(tokens.to_dict(), dict[str, object])
+    assert_type(tokens.expires_at, float | None)
+    assert_type(tokens.scopes, tuple[str, ...])
+    manager = TokenManager(
+        Path("secrets"), TokenStoreBackend.ENCRYPTED_FILE, password=os.environ["KEY"], namespace="app"
+    )
+    TokenManager("secrets", "encrypted_file")
+    manager.save_tokens("notes", tokens)
+    assert_type(manager.load_tokens("notes"), OAuthTokens | None)
+    assert_type(manager.has_valid_tokens("notes"), bool)
+    assert_type(manager.delete_tokens("notes"), bool)
+    manager.save_client_registration("notes", registration)
+    assert_type(manager.load_client_registration("notes"), ClientRegistration | None)
+    assert_type(manager.delete_client_registration("notes"), bool)
+    assert_type(manager.load_record("notes"), ServerRecord | None)
+    manager.save_record("notes", ServerRecord(server_url=URL, tokens=tokens, registration=registration))
+    assert_type(manager.delete_record("notes"), bool)
+    with manager.exclusive("notes"):
+        pass
+    store = TokenStoreFactory.create(TokenStoreBackend.MEMORY)
+    assert_type(store, SecureTokenStore)
+    store.store_generic("key", "value", namespace="mine")
+    assert_type(store.retrieve_generic("key"), str | None)
+    assert_type(store.delete_generic("key"), bool)
+    assert_type(store.retrieve_token("notes"), OAuthTokens | None)
+    assert_type(store.has_token("notes"), bool)
+
+
+class OwnStore(SecureTokenStore):
+    """A store of somebody's own."""
+
+    name = "a dictionary"
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def store_generic(self, key: str, value: str, *, namespace: str = "generic") -> None:
+        self.kept[namespace, key] = value
+
+    def retrieve_generic(self, key: str, *, namespace: str = "generic") -> str | None:
+        return self.kept.get((namespace, key))
+
+    def delete_generic(self, key: str, *, namespace: str = "generic") -> bool:
+        return self.kept.pop((namespace, key), None) is not None
+
+
+class OwnPrompt(Prompt):
+    """A prompt of somebody's own."""
+
+    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
+        return CallbackPrompt(print).listen(redirect_uri, state=state, exact=exact)
+
+    def show(self, url: str, *, listener: Listener, server_url: str) -> None:
+        listener.deliver(input(f"{server_url}: open {url} and paste where it led: "))
+
+
+def own_parts() -> None:
+    """Use them."""
+    OAuth(URL, prompt=OwnPrompt(), token_manager=TokenManager(store=OwnStore()))
+    OAuth(URL, prompt=CallbackPrompt(lambda url: input(url)))
+    OAuth(URL, prompt=CallbackPrompt(lambda url: None))
+
+
+def old_names(metadata: MCPAuthorizationMetadata, registration: DynamicClientRegistration) -> None:
+    """Use the names of the async original."""
+    assert_type(metadata, AuthorizationServerMetadata)
+    assert_type(registration, ClientRegistration)
+    assert_type(registration.client_id, str)
+
+
+def failures(session: requests.Session) -> str | None:
+    """Tell errors apart."""
+    try:
+        session.get(URL)
+    except exceptions.ScopeRequiredError as error:
+        assert_type(error.scopes, tuple[str, ...])
+    except exceptions.DiscoveryError as error:
+        assert_type(error.tried, tuple[str, ...])
+    except exceptions.TokenRefreshError as error:
+        assert_type(error.status, int | None)
+        assert_type(error.error_description, str | None)
+    except exceptions.TokenStorageError as error:
+        assert_type(error.store, str | None)
+    except exceptions.MCPError as error:
+        assert_type(error.code, int | None)
+    except mcp_oauth_sync.OAuthError as error:
+        assert_type(error.hint, str | None)
+        return error.message
+    except OAuthError:
+        raise
+    return __version__

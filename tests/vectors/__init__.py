@@ -1,0 +1,1 @@
+"""Examples that the RFCs print, read and written exactly so."""
