@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from .exceptions import AuthorizationError, TokenExchangeError
-from .grants.authorization_code import AuthorizationCodeGrant, require_endpoints
+from .grants.authorization_code import AuthorizationCodeGrant, build_request, redeem_code, require_endpoints
 from .grants.base import Grant, GrantContext, Obtained
 from .identity import Way, choose_way, identify, wished_redirect
 from .models.client import DYNAMIC, ClientRegistration
@@ -19,10 +19,10 @@ from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
 from .models.record import ServerRecord
 from .prompts import Prompt, choose_prompt
-from .protocol.authorization import AuthorizationRequest, build_authorization_request, build_state
-from .protocol.token_endpoint import CLIENT_ERRORS, exchange_code
+from .protocol.authorization import AuthorizationRequest, build_state
+from .protocol.token_endpoint import CLIENT_ERRORS
 from .protocol.transport import Transport
-from .urls import require_secure, without_query
+from .urls import loopback_host, portless, require_redirect, without_query
 
 logger = logging.getLogger(__name__)
 
@@ -87,20 +87,12 @@ class SignIn:
             RegistrationError: We could not be registered.
             InsecureURLError: An endpoint may not be opened, or the redirect is neither https nor on loopback.
         """
-        token_endpoint = require_endpoints(self.server, self.http)
-        require_secure(redirect_uri, "redirect URI")
+        require_endpoints(self.server, self.http)
+        require_redirect(redirect_uri)
+        context = self._context(self.saved, [])
         registration = self.register(redirect_uri)
-        request = build_authorization_request(
-            self.server,
-            client_id=registration.client_id,
-            redirect_uri=redirect_uri,
-            state=build_state(),
-            scopes=self.scopes,
-            resource=self.resource,
-            extra=self.options.authorize_params,
-            allow_loopback=self.http.allow_loopback,
-        )
-        return PendingSignIn(step=self, token_endpoint=token_endpoint, registration=registration, request=request)
+        request = build_request(context, registration, redirect_uri, build_state())
+        return PendingSignIn(step=self, context=context, registration=registration, request=request)
 
     def register(self, redirect_uri: str) -> ClientRegistration:
         """Return who we are for a redirect, registering if need be.
@@ -126,6 +118,9 @@ class SignIn:
         )
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
+        return (self.grant or AuthorizationCodeGrant()).obtain(self._context(saved, used))
+
+    def _context(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> GrantContext:
         def identified(uri: str, fresh: bool) -> ClientRegistration:
             used.append(self._identify(Way.DYNAMIC if fresh else way, saved, uri))
             return used[-1]
@@ -133,7 +128,7 @@ class SignIn:
         way = choose_way(self.options, self.server, saved, scopes=self.scopes)
         wished, exact = self._redirect(saved if way is Way.SAVED else None)
         doubtful = saved if way is Way.SAVED and saved and saved.source == DYNAMIC else None
-        context = GrantContext(
+        return GrantContext(
             http=self.http,
             server=self.server,
             server_url=without_query(self.server_url),
@@ -146,16 +141,15 @@ class SignIn:
             doubtful=doubtful,
             options=self.options,
         )
-        return (self.grant or AuthorizationCodeGrant()).obtain(context)
 
     def _redirect(self, saved: ClientRegistration | None) -> tuple[str, bool]:
         """Return (the redirect to listen on, whether only that port will do)."""
         if self.redirect_uri is None:
             return wished_redirect(self.options, saved)
-        if _port(self.redirect_uri):
+        if loopback_host(self.redirect_uri) is not None and urlsplit(self.redirect_uri).port:
             return self.redirect_uri, True
         for uri in saved.redirect_uris if saved else ():
-            if _any_port(uri) == _any_port(self.redirect_uri):
+            if portless(uri) == portless(self.redirect_uri):
                 return uri, False
         return self.redirect_uri, False
 
@@ -169,13 +163,13 @@ class PendingSignIn:
 
     Attributes:
         step: What it was started from.
-        token_endpoint: Where its code is redeemed.
+        context: What its grant works with.
         registration: Who asks.
         request: What the answer is checked against.
     """
 
     step: SignIn
-    token_endpoint: str
+    context: GrantContext
     registration: ClientRegistration
     request: AuthorizationRequest
 
@@ -185,29 +179,4 @@ class PendingSignIn:
         Raises:
             TokenExchangeError: It was not accepted.
         """
-        step = self.step
-        granted = exchange_code(
-            step.http,
-            self.token_endpoint,
-            self.registration,
-            code=code,
-            verifier=self.request.verifier,
-            redirect_uri=self.request.redirect_uri,
-            resource=step.resource,
-            requested_scope=" ".join(step.scopes) or None,
-            extra=step.options.token_params,
-        )
-        uri = self.request.redirect_uri
-        return step.keep(Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=uri))
-
-
-def _port(uri: str) -> int | None:
-    try:
-        return urlsplit(uri).port
-    except ValueError:
-        return None
-
-
-def _any_port(uri: str) -> tuple[str, str | None, str]:
-    parts = urlsplit(uri)
-    return parts.scheme, parts.hostname, parts.path
+        return self.step.keep(redeem_code(self.context, self.registration, self.request, code))

@@ -130,10 +130,10 @@ def require_redirect(uri: str) -> None:
     Raises:
         InsecureURLError: It is none of these.
     """
-    scheme = uri.partition(":")[0].lower()
+    scheme, colon, _ = uri.lower().partition(":")
     if scheme in ("http", "https") or not _PLAIN_URL.fullmatch(uri):
         require_secure(uri, "redirect URI")
-    elif not _PRIVATE_SCHEME.fullmatch(scheme) or scheme in _FOREIGN_SCHEMES or "#" in uri:
+    elif not colon or not _PRIVATE_SCHEME.fullmatch(scheme) or scheme in _FOREIGN_SCHEMES or "#" in uri:
         raise _refuse(uri, "redirect URI", "it is not https, loopback or a scheme of the application's own")
 
 

@@ -19,13 +19,14 @@ from ..protocol.pkce import require_pkce
 from ..protocol.reply import TransportFailure
 from ..protocol.token_endpoint import CLIENT_ERRORS, exchange_code
 from ..protocol.transport import Transport
-from ..urls import require_secure
+from ..urls import origin, require_secure
 from .base import Grant, GrantContext, Obtained
 
 logger = logging.getLogger(__name__)
 
 #: Answers of an authorization endpoint that mean it does not know the client; a login page is 200 or a redirect.
 _UNKNOWN_CLIENT = frozenset({400, 404, 410, 422, 500})
+_GOOGLE = "https://accounts.google.com"
 
 
 def require_endpoints(server: AuthorizationServerMetadata, http: Transport) -> str:
@@ -51,6 +52,52 @@ def require_endpoints(server: AuthorizationServerMetadata, http: Transport) -> s
     return server.token_endpoint
 
 
+def build_request(
+    context: GrantContext, registration: ClientRegistration, redirect_uri: str, state: str
+) -> AuthorizationRequest:
+    """Build the request of one sign-in. Raises as :func:`build_authorization_request`."""
+    return build_authorization_request(
+        context.server,
+        client_id=registration.client_id,
+        redirect_uri=redirect_uri,
+        state=state,
+        scopes=context.scopes,
+        resource=context.resource,
+        extra=context.options.authorize_params,
+        allow_loopback=context.http.allow_loopback,
+    )
+
+
+def redeem_code(
+    context: GrantContext, registration: ClientRegistration, request: AuthorizationRequest, code: str
+) -> Obtained:
+    """Exchange the code that answered a request, and say what is missing from what came.
+
+    Raises:
+        TokenExchangeError: It was not accepted.
+    """
+    granted = exchange_code(
+        context.http,
+        require_endpoints(context.server, context.http),
+        registration,
+        code=code,
+        verifier=request.verifier,
+        redirect_uri=request.redirect_uri,
+        resource=context.resource,
+        requested_scope=" ".join(context.scopes) or None,
+        extra=context.options.token_params,
+    )
+    if missing := set(context.scopes) - set(granted.tokens.scopes):
+        logger.warning("granted without: %s", printable(" ".join(sorted(missing))))
+    asked_google = origin(context.server.issuer) == _GOOGLE and "access_type" not in context.options.authorize_params
+    if asked_google and granted.tokens.refresh_token is None:
+        logger.warning(
+            "Google gave no refresh token: it does so only with "
+            "authorize_params={'access_type': 'offline', 'prompt': 'consent'}"
+        )
+    return Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=request.redirect_uri)
+
+
 class AuthorizationCodeGrant(Grant):
     """Sends the person to the authorization server and redeems the code they come back with."""
 
@@ -66,48 +113,21 @@ class AuthorizationCodeGrant(Grant):
             RegistrationError: We could not be registered.
             TokenExchangeError: The code was not accepted.
         """
-        token_endpoint = require_endpoints(context.server, context.http)
+        require_endpoints(context.server, context.http)
         state = build_state()
         wished = context.redirect_uri
         with context.prompt.listen(wished, state=state, exact=context.exact_redirect) as listener:
             try:
                 registration = self._known_client(context, listener.redirect_uri)
-                request = self._request(context, registration, listener.redirect_uri, state)
+                request = build_request(context, registration, listener.redirect_uri, state)
                 context.prompt.show(request.url, listener=listener, server_url=context.server_url)
                 code = read_response(listener.wait(context.options.sign_in_timeout), request)
-                granted = exchange_code(
-                    context.http,
-                    token_endpoint,
-                    registration,
-                    code=code,
-                    verifier=request.verifier,
-                    redirect_uri=request.redirect_uri,
-                    resource=context.resource,
-                    requested_scope=" ".join(context.scopes) or None,
-                    extra=context.options.token_params,
-                )
+                obtained = redeem_code(context, registration, request, code)
             except OAuthError as error:
                 listener.conclude(error)
                 raise
             listener.conclude(None)
-            missing = set(context.scopes) - set(granted.tokens.scopes)
-            if missing:
-                logger.warning("granted without: %s", printable(" ".join(sorted(missing))))
-            return Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=request.redirect_uri)
-
-    def _request(
-        self, context: GrantContext, registration: ClientRegistration, redirect_uri: str, state: str
-    ) -> AuthorizationRequest:
-        return build_authorization_request(
-            context.server,
-            client_id=registration.client_id,
-            redirect_uri=redirect_uri,
-            state=state,
-            scopes=context.scopes,
-            resource=context.resource,
-            extra=context.options.authorize_params,
-            allow_loopback=context.http.allow_loopback,
-        )
+            return obtained
 
     def _known_client(self, context: GrantContext, redirect_uri: str) -> ClientRegistration:
         """Return our registration; one from an earlier process is shown to the server first.
@@ -118,7 +138,7 @@ class AuthorizationCodeGrant(Grant):
         registration = context.identify(redirect_uri, False)
         if context.doubtful is None or registration != context.doubtful:
             return registration
-        probe = self._request(context, registration, redirect_uri, build_state())
+        probe = build_request(context, registration, redirect_uri, build_state())
         try:
             reply = context.http.send("GET", probe.url, what="authorization endpoint")
         except TransportFailure:

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..exceptions import AuthorizationError
-from ..urls import is_loopback
+from ..urls import loopback_host
 from .answer import LoopbackListener
 from .pages import stranger_page
 
@@ -143,10 +143,10 @@ def loopback_listener(redirect_uri: str, *, state: str, exact: bool = False) -> 
     Raises:
         AuthorizationError: The address is not on the loopback interface, or its port is taken.
     """
-    parts = urlsplit(redirect_uri)
-    host = parts.hostname or ""
-    if parts.scheme != "http" or not is_loopback(host):
+    host = loopback_host(redirect_uri)
+    if host is None:
         raise AuthorizationError(f"Cannot listen for a redirect to {redirect_uri}: it is not on this machine.")
+    parts = urlsplit(redirect_uri)
     servers = _bind(host, parts.port or 0, exact=exact)
     shown = f"[{host}]" if ":" in host else host
     listener = LoopbackListener(f"http://{shown}:{servers[0].server_port}{parts.path or '/'}", state)

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from mcp_oauth_sync.auth import MAX_REPEATS
+from mcp_oauth_sync.authorizer import asking
 from mcp_oauth_sync.exceptions import ScopeRequiredError
 from tests.servers import AuthorizationServer, McpServer, Person, reply
 
@@ -39,6 +40,23 @@ def test_a_server_that_rejects_even_fresh_tokens_gets_a_refresh_then_a_sign_in_t
     assert (az.refreshes, len(person.visited)) == (1, 1)
     tokens = [exchange.bearer for exchange in mcp.requests("/mcp")]
     assert len(set(tokens)) == 3, "every repetition carried a new token"
+
+
+def test_a_server_that_rejects_even_fresh_tokens_does_not_make_every_call_ask_the_person(
+    az: AuthorizationServer,
+    mcp: McpServer,
+    signed_in: requests.Session,
+    person: Person,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mcp.reject_all_tokens = True
+    assert [signed_in.post(mcp.mcp_url, json=CALL).status_code for _ in range(4)] == [401] * 4
+    assert len(person.visited) == 1, "asking again at once would bring no more"
+    monkeypatch.setattr(asking, "COOL_DOWN", 0.0)
+    assert signed_in.post(mcp.mcp_url, json=CALL).status_code == 401
+    assert len(person.visited) == 2, "later it may"
+    mcp.reject_all_tokens = False
+    assert signed_in.post(mcp.mcp_url, json=CALL).status_code == 200
 
 
 def test_a_server_that_always_says_403_leads_to_one_step_up(

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import attrs
 import pytest
 
-from mcp_oauth_sync import MCPOAuthClient
+from mcp_oauth_sync import MCPOAuthClient, SignInOptions
 from mcp_oauth_sync.exceptions import (
     AccessDeniedError,
     AuthorizationError,
@@ -17,6 +18,7 @@ from mcp_oauth_sync.exceptions import (
     InvalidRedirectError,
     TokenExchangeError,
 )
+from mcp_oauth_sync.grants.authorization_code import redeem_code
 from mcp_oauth_sync.prompts import CallbackPrompt
 from tests.scene import Scene, paths, stored
 from tests.servers import ABSENT, cut, html, lose_answer, reply, reset
@@ -195,3 +197,32 @@ def test_a_look_at_an_earlier_registration_that_tells_nothing_changes_nothing(sc
     assert scene.post(scene.oauth()).status_code == 200
     assert scene.asked("/register") == []
     assert len(scene.shown) == 1
+
+
+@pytest.mark.parametrize(
+    ("issuer", "params", "refresh", "hinted"),
+    [
+        ("https://accounts.google.com", {}, None, True),
+        ("https://accounts.google.com/", {}, None, True),
+        ("https://accounts.google.com", {"access_type": "offline"}, None, False),
+        ("https://accounts.google.com", {}, "rt", False),
+        ("https://as.example.com", {}, None, False),
+    ],
+)
+def test_without_a_refresh_token_from_google_the_log_says_how_to_get_one(
+    scene: Scene,
+    issuer: str,
+    params: dict[str, str],
+    refresh: str | None,
+    hinted: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene.az.token_overrides = {"refresh_token": refresh or ABSENT}
+    client = scene.client(options=SignInOptions(authorize_params=params))
+    url = client.get_authorization_url()
+    pending = client._pending
+    assert pending is not None
+    named = attrs.evolve(pending.context, server=attrs.evolve(pending.context.server, issuer=issuer))
+    code = client.read_authorization_response(scene.person.redirect_only(url) or "")
+    redeem_code(named, pending.registration, pending.request, code)
+    assert ("'access_type': 'offline'" in caplog.text) is hinted

@@ -124,7 +124,16 @@ def test_a_server_without_an_authorization_endpoint_is_a_clear_error() -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["http://app.example.com/cb", "http://0.0.0.0:1/cb", "/cb", "javascript:alert", "data:x", "file:///cb", "m:/#x"],
+    [
+        "http://app.example.com/cb",
+        "http://0.0.0.0:1/cb",
+        "/cb",
+        "javascript:alert",
+        "data:x",
+        "file:///cb",
+        "m:/#x",
+        "callback",
+    ],
 )
 def test_a_redirect_uri_that_others_could_receive_is_refused(uri: str) -> None:
     with pytest.raises(InsecureURLError, match="redirect URI"):
