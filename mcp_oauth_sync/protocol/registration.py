@@ -75,7 +75,7 @@ def read_registration_response(
         kind = RegistrationRequiredError if reply.status in _CLOSED else RegistrationError
         raise kind(
             f"Registering at {where} was refused: {reply.describe()}.",
-            hint=_refusal_hint(reply.status, wait, redirect_uris),
+            hint=_refusal_hint(reply.status, error, wait, redirect_uris),
             issuer=server.issuer,
             error=error,
             error_description=description,
@@ -109,7 +109,7 @@ def _known(ours: Sequence[str], registered: Sequence[str]) -> bool:
     return {portless(uri) for uri in ours} <= {portless(uri) for uri in registered}
 
 
-def _refusal_hint(status: int, wait: float | None, redirect_uris: Sequence[str]) -> str:
+def _refusal_hint(status: int, error: str | None, wait: float | None, redirect_uris: Sequence[str]) -> str:
     if status == 429:
         return "Too many registrations; try again " + (f"in {wait:.0f} seconds." if wait else "later.")
     if status in _CLOSED:
@@ -118,6 +118,8 @@ def _refusal_hint(status: int, wait: float | None, redirect_uris: Sequence[str])
             f"This server does not register everybody. Register one by hand with the redirect URI {shown} and pass "
             "client_id= (and client_secret=), or pass initial_access_token= if the operator gave you one."
         )
+    if error == "invalid_redirect_uri":
+        return "Some servers want another spelling of this machine: pass callback_host='localhost'."
     return "Pass client_metadata= to register with other values, or client_id= to use a client registered by hand."
 
 

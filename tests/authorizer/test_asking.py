@@ -245,3 +245,12 @@ def test_metadata_that_cannot_be_fetched_for_now_is_no_reason_to_guess_endpoints
         assert caught.value.tried
     assert scene.az.log == []
     assert scene.shown == []
+
+
+def test_a_server_that_refuses_the_loopback_address_is_served_by_its_name(scene: Scene) -> None:
+    scene.az.registration_mode = "loopback-refused"
+    with pytest.raises(RegistrationError) as caught:
+        scene.post(scene.oauth())
+    assert "callback_host='localhost'" in (caught.value.hint or "")
+    assert scene.shown == []
+    assert scene.post(scene.oauth(callback_host="localhost")).status_code == 200

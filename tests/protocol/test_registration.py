@@ -174,12 +174,12 @@ def test_a_malformed_answer_is_a_registration_error(
 
 
 def test_a_refusal_says_what_the_server_said_made_printable(http: Transport, server: AuthorizationServer) -> None:
-    said = {"error": "invalid_redirect_uri", "error_description": "<b>no</b>\x1b[31m\nloopback"}
+    said = {"error": "invalid_client_metadata", "error_description": "<b>no</b>\x1b[31m\nloopback"}
     server.fault("/register", reply(400, said))
     error = refused(http, server)
     assert not isinstance(error, RegistrationRequiredError)
     assert (error.status, error.error, error.error_description) == (400, said["error"], "<b>no</b> [31m loopback")
-    assert "invalid_redirect_uri: <b>no</b> [31m loopback" in error.message
+    assert "invalid_client_metadata: <b>no</b> [31m loopback" in error.message
     assert "client_metadata=" in (error.hint or "")
 
 
