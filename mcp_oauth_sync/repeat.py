@@ -84,7 +84,8 @@ def _renew_cookies(request: requests.PreparedRequest, response: requests.Respons
     """Send the cookies that the refusal set along; a ``Cookie`` header the caller wrote stays as it is."""
     jar = request._cookies  # type: ignore[attr-defined]
     sent = request.headers.pop("Cookie", None)
-    if sent is not None and sent != get_cookie_header(jar, request):  # type: ignore[no-untyped-call]
+    from_jar = get_cookie_header(jar, request)  # type: ignore[no-untyped-call]
+    if sent is not None and sorted(sent.split("; ")) != sorted((from_jar or "").split("; ")):
         request.headers["Cookie"] = sent
         return
     extract_cookies_to_jar(jar, response.request, response.raw)  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -22,7 +23,18 @@ FOREIGN = (
 ).split()
 #: Seconds a thread or port may take to go away after a test.
 GRACE = 8.0
+#: Signals that tests send to child processes. Who starts the tests in the background has them ignored, and what
+#: is ignored is inherited.
+SENT = ("SIGINT", "SIGTERM", "SIGHUP")
 _REPORT = pytest.StashKey[pytest.TestReport]()
+
+
+def pytest_configure() -> None:
+    """Let child processes be interrupted, however the tests were started."""
+    for name in SENT:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
