@@ -19,7 +19,7 @@ from .attacks.canary import Canary, release_canary
 FOREIGN = (
     "REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR NETRC BROWSER DISPLAY WAYLAND_DISPLAY "
     "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
-    "MCP_OAUTH_SYNC_PASSWORD"
+    "MCP_OAUTH_SYNC_PASSWORD COLUMNS LINES"
 ).split()
 #: Seconds a thread or port may take to go away after a test.
 GRACE = 8.0

@@ -49,7 +49,7 @@ def _end_tidily() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         main_thread = threading.current_thread() is threading.main_thread()
-        if number is not None and main_thread and signal.getsignal(number) is signal.SIG_DFL:
+        if number is not None and main_thread and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
 
 
