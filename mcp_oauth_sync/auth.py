@@ -17,7 +17,7 @@ from .models.tokens import OAuthTokens
 from .prompts import Prompt
 from .protocol.challenge import select_challenge
 from .protocol.transport import Transport
-from .repeat import drain, repeat, shield_redirect
+from .repeat import closed_on_error, drain, repeat, shield_redirect
 from .stores import TokenManager, default_manager
 from .urls import is_loopback, require_secure, same_origin, without_query
 
@@ -214,11 +214,8 @@ class OAuth(AuthBase):
                 break
             drain(response, sent_with)
             rejected = _bearer(response.request)
-            try:
+            with closed_on_error(response):
                 header = self._authorizer.answer(challenge, rejected=rejected, attempts=attempts, http=http)
-            except BaseException:
-                response.close()
-                raise
             if header is None:
                 break
             response = repeat(response, header, sent_with)

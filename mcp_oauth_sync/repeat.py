@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
@@ -34,6 +34,15 @@ def drain(response: requests.Response, sent_with: Mapping[str, Any]) -> None:
     if short or not (sent_with.get("stream") or endless):
         with contextlib.suppress(requests.RequestException):  # cut short: what it said is in its headers
             response.content  # noqa: B018  (reading it is the point; requests would do it next)
+
+
+@contextlib.contextmanager
+def closed_on_error(response: requests.Response) -> Iterator[None]:
+    """Close a refused answer when what is done about it fails, by Ctrl-C too: nobody will read it any more."""
+    with contextlib.ExitStack() as on_error:
+        on_error.callback(response.close)
+        yield
+        on_error.pop_all()
 
 
 def repeat(response: requests.Response, header: str, sent_with: Mapping[str, Any]) -> requests.Response:

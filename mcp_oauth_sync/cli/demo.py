@@ -76,6 +76,7 @@ class _Demo:
         self.mcp = MCPCalls(url, self.session)
 
     def run(self) -> None:
+        """Play every act."""
         data(f"It listens on {self.url} and answers nobody without a token.\n")
         data("What follows is a plain requests program. All it took is its second line:\n")
         data("   session = requests.Session()")
@@ -90,6 +91,7 @@ class _Demo:
             self.sign_out()
 
     def first_call(self) -> None:
+        """Sign in by calling the server."""
         self._title("The first call signs you in")
         self._say(
             "The program calls the server, knowing nothing but its address. The library finds out who gives out "
@@ -105,11 +107,13 @@ class _Demo:
             data(wrapped(f"{tool['name']:<12} {first_line}", _INDENT, hanging=13))
 
     def second_call(self) -> None:
+        """Call again, with the token at hand."""
         self._title("Every later call just works")
         self._say("The token goes along with the call, and nothing else is sent:")
         self._tool("list_notes", {})
 
     def expiry(self) -> None:
+        """Let the token expire, and call."""
         self._title("The token expires, and you notice nothing")
         tokens = self.auth.tokens
         if tokens is not None:
@@ -122,6 +126,7 @@ class _Demo:
         self._tool("whoami", {})
 
     def step_up(self) -> None:
+        """Call what needs another scope."""
         self._title("A tool needs one more permission")
         self._say("You have not allowed this program to write notes, so the server refuses and names what is missing:")
         self.before_asking = (
@@ -131,6 +136,7 @@ class _Demo:
         self._tool("add_note", {"text": "Hello from the demo."})
 
     def other_process(self) -> None:
+        """Let another process use the sign-in."""
         self._title("Another program needs no sign-in")
         self._say("The sign-in is kept in files, encrypted and readable by you alone:")
         for path in sorted(self.home.iterdir()):
@@ -154,6 +160,7 @@ class _Demo:
             data(f"{_INDENT}{line}")
 
     def sign_out(self) -> None:
+        """Revoke and remove."""
         self._title("Signing out")
         self._say("session.auth.sign_out() revokes both tokens at the server and removes them here:")
         confirmed = self.auth.sign_out()

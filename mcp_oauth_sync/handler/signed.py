@@ -10,7 +10,7 @@ from requests.auth import AuthBase
 
 from ..authorizer import Attempts, Authorizer
 from ..protocol.challenge import select_challenge
-from ..repeat import drain, repeat, shield_redirect
+from ..repeat import closed_on_error, drain, repeat, shield_redirect
 from ..urls import same_origin
 
 
@@ -43,11 +43,8 @@ class Signed(AuthBase):
             drain(response, sent_with)
             challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
             http = attrs.evolve(authorizer.http.like(response, sent_with), connection=None)
-            try:
+            with closed_on_error(response):
                 better = authorizer.answer(challenge, rejected=self.header, attempts=Attempts(), http=http)
-            except BaseException:
-                response.close()
-                raise
             response = response if better is None else repeat(response, better, sent_with)
         if response.is_redirect:
             shield_redirect(response, authorizer.server_url)

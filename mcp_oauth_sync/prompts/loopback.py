@@ -65,6 +65,7 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, dropping the oldest one when there are too many."""
         for oldest in list(self.connections)[: 1 - MAX_CONNECTIONS]:
             self.drop(oldest)
         self.connections[request] = None
@@ -77,6 +78,7 @@ class _Server(ThreadingHTTPServer):
             connection.shutdown(socket.SHUT_RDWR)
 
     def shutdown_request(self, request: Any) -> None:
+        """End a connection and forget it."""
         super().shutdown_request(request)
         self.connections.pop(request, None)
 
@@ -84,6 +86,7 @@ class _Server(ThreadingHTTPServer):
         """Stay silent: a broken connection is none of the program's business."""
 
     def stop(self, thread: threading.Thread) -> None:
+        """Free the port, end every connection and wait for the thread."""
         self.shutdown()
         self.server_close()
         for connection in list(self.connections):

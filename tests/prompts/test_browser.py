@@ -6,7 +6,7 @@ import io
 import shlex
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,25 +18,6 @@ from mcp_oauth_sync.prompts.browser import browser_at_hand
 from tests.servers import AuthorizationServer, McpServer, Person
 
 from .wire import PATIENCE, Reader
-
-
-@pytest.fixture
-def az() -> Iterator[AuthorizationServer]:
-    with AuthorizationServer() as running:
-        yield running
-
-
-@pytest.fixture
-def mcp(az: AuthorizationServer) -> Iterator[McpServer]:
-    with McpServer(az) as running:
-        yield running
-
-
-@pytest.fixture
-def person() -> Iterator[Person]:
-    person = Person()
-    yield person
-    person.join()
 
 
 @pytest.fixture

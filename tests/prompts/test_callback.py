@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import webbrowser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,25 +23,6 @@ from mcp_oauth_sync.exceptions import (
 from tests.servers import AuthorizationServer, McpServer, Person, html
 
 from .wire import accepts_connections, listener_threads, port_of, snapshot
-
-
-@pytest.fixture
-def az() -> Iterator[AuthorizationServer]:
-    with AuthorizationServer() as running:
-        yield running
-
-
-@pytest.fixture
-def mcp(az: AuthorizationServer) -> Iterator[McpServer]:
-    with McpServer(az) as running:
-        yield running
-
-
-@pytest.fixture
-def person() -> Iterator[Person]:
-    person = Person()
-    yield person
-    person.join()
 
 
 def query_of(url: str) -> dict[str, list[str]]:

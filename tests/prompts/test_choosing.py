@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,18 +37,6 @@ kernel.get_ipython = lambda: types.SimpleNamespace(kernel=object())
 sys.modules["IPython"] = kernel
 """
 ADDRESS = r"(?m)^  (http://127\.0\.0\.1:\d+/authorize\?\S+)\n"
-
-
-@pytest.fixture
-def az() -> Iterator[AuthorizationServer]:
-    with AuthorizationServer() as running:
-        yield running
-
-
-@pytest.fixture
-def mcp(az: AuthorizationServer) -> Iterator[McpServer]:
-    with McpServer(az) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,6 @@ from mcp_oauth_sync.exceptions import ScopeRequiredError, SignInRequiredError
 from tests.servers import AuthorizationServer, McpServer, Person
 
 from .wire import listener_threads, snapshot
-
-
-@pytest.fixture
-def az() -> Iterator[AuthorizationServer]:
-    with AuthorizationServer() as running:
-        yield running
-
-
-@pytest.fixture
-def mcp(az: AuthorizationServer) -> Iterator[McpServer]:
-    with McpServer(az) as running:
-        yield running
 
 
 def test_it_never_listens_and_never_shows() -> None:
