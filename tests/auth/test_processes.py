@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -87,6 +88,20 @@ def test_a_forked_child_refreshes_and_its_parent_uses_the_new_token(
     assert in_fork(lambda: requests.post(mcp.mcp_url, json=CALL, auth=auth, timeout=20).status_code) == 0
     assert signed_in.post(mcp.mcp_url, json=CALL).status_code == 200
     assert (az.refreshes, az.reuses) == (1, 0)
+
+
+def test_a_child_forked_while_another_thread_reads_the_store_is_not_stuck(signed_in: requests.Session) -> None:
+    auth = signed_in.auth
+    assert isinstance(auth, OAuth)
+    held = auth._authorizer.held
+
+    def read_too() -> int:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(20)
+        return 200 if held.load() is not None else 201
+
+    with held._guard:
+        assert in_fork(read_too) == 0
 
 
 def test_a_child_forked_while_its_parent_refreshes_waits_for_the_parent_only(
