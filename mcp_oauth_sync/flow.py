@@ -5,9 +5,8 @@ from __future__ import annotations
 import attrs
 import requests
 
-from .exceptions import TokenRefreshError
-from .grants.refresh_token import BACKOFF, renew
-from .models.client import ClientRegistration
+from .grants.refresh_token import BACKOFF, nothing_to_refresh_with, renew
+from .identity import Way, identify
 from .models.config import OAuthConfig
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
@@ -70,16 +69,9 @@ class OAuthFlow:
             TokenExchangeError: The code was not accepted.
         """
         config = self.config
-        server = AuthorizationServerMetadata.spelled_out(
-            config.authorization_url,
-            config.token_url,
-            issuer=config.issuer or "",
-            registration_url=config.registration_url,
-            revocation_url=config.revocation_url,
-        )
         step = SignIn(
             http=self.http,
-            server=server,
+            server=self._server(),
             server_url=config.issuer or config.authorization_url,
             scopes=config.scopes,
             options=self._options,
@@ -105,17 +97,23 @@ class OAuthFlow:
             held = attrs.evolve(held or OAuthTokens(access_token=""), refresh_token=refresh_token)
         registration = self.record.registration
         if registration is None and config.client_id:
-            registration = ClientRegistration(
-                client_id=config.client_id,
-                client_secret=config.client_secret,
-                token_endpoint_auth_method="client_secret_basic" if config.client_secret else "none",
+            registration = identify(
+                Way.PREREGISTERED, self.http, self._options, self._server(), None, redirect_uri="", scopes=()
             )
         if held is None or registration is None:
-            nothing = TokenRefreshError("There is nothing to refresh with.", hint="Sign in first.")
-            nothing.transient = False
-            raise nothing
+            raise nothing_to_refresh_with()
         record = attrs.evolve(self.record, tokens=held, registration=registration, token_endpoint=config.token_url)
         return self._keep(renew(self.http, record, backoff=backoff))
+
+    def _server(self) -> AuthorizationServerMetadata:
+        config = self.config
+        return AuthorizationServerMetadata.spelled_out(
+            config.authorization_url,
+            config.token_url,
+            issuer=config.issuer or "",
+            registration_url=config.registration_url,
+            revocation_url=config.revocation_url,
+        )
 
     def _keep(self, record: ServerRecord) -> OAuthTokens:
         self.record = record

@@ -85,8 +85,10 @@ class Held:
         """
         with self._guard:
             if not self._unsaved:
-                name = self.name
-                record = self.manager.load_record(name)
+                if self._name is None:
+                    name, record = self.manager.find(self.server_url)
+                else:
+                    name, record = self._name, self.manager.load_record(self._name)
                 if record is not None:
                     self._require_ours(record, name)
                     self._name = name

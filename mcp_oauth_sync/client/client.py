@@ -16,10 +16,9 @@ from ..exceptions import (
     AuthorizationError,
     InsecureURLError,
     RevocationError,
-    TokenRefreshError,
 )
 from ..grants.base import Grant
-from ..grants.refresh_token import renew
+from ..grants.refresh_token import nothing_to_refresh_with, renew
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.options import SignInOptions
@@ -194,9 +193,7 @@ class MCPOAuthClient(KnownServer):
         if refresh_token is not None:
             held = attrs.evolve(held or OAuthTokens(access_token="", scope=None), refresh_token=refresh_token)
         if held is None or not held.refresh_token or registration is None:
-            failure = TokenRefreshError("There is nothing to refresh with.", hint="Sign in first.")
-            failure.transient = False
-            raise failure
+            raise nothing_to_refresh_with()
         record = attrs.evolve(self.record, tokens=held, registration=registration)
         if record.token_endpoint is None:
             server = self.authorization_server or self.discover_authorization_server()

@@ -23,6 +23,13 @@ PATIENCE = 10.0
 BUDGET = 30.0
 
 
+def nothing_to_refresh_with() -> TokenRefreshError:
+    """Return the error of a sign-in that was never there or never came with a refresh token."""
+    failure = TokenRefreshError("There is nothing to refresh with.", hint="Sign in first.")
+    failure.transient = False
+    return failure
+
+
 def renew(
     http: Transport,
     record: ServerRecord,
@@ -46,9 +53,7 @@ def renew(
         TokenRefreshError: It did not work now.
     """
     if not record.can_refresh() or not record.token_endpoint or not record.registration or not record.tokens:
-        nothing = TokenRefreshError("There is nothing to refresh with.", hint="Sign in again.")
-        nothing.transient = False
-        raise nothing
+        raise nothing_to_refresh_with()
     started = time.monotonic()
     waits = iter(backoff)
     while True:

@@ -133,24 +133,33 @@ class TokenManager:
             self.save_record(name, attrs.evolve(record, registration=None))
             return True
 
-    def name_for(self, server_url: str) -> str:
-        """Return the name under which a server's sign-in is kept when the caller gives none.
+    def find(self, server_url: str) -> tuple[str, ServerRecord | None]:
+        """Return (name, sign-in or None) for a server when the caller gives no name, reading each file once.
 
-        It is the URL itself, unless a sign-in under a name of its own was linked to it. Raises as
+        It is kept under the URL itself, unless a sign-in under a name of its own was linked to it. Raises as
         :meth:`load_record`.
         """
-        if self.load_record(server_url) is not None:
-            return server_url
-        return self.store.retrieve_generic(server_url, namespace=self._links) or server_url
+        record = self.load_record(server_url)
+        if record is not None:
+            return server_url, record
+        name = self._linked(server_url)
+        return (server_url, None) if name is None else (name, self.load_record(name))
+
+    def name_for(self, server_url: str) -> str:
+        """Return the name that :meth:`find` gives, without reading a linked sign-in. Raises as :meth:`load_record`."""
+        return server_url if self.load_record(server_url) is not None else self._linked(server_url) or server_url
+
+    def _linked(self, server_url: str) -> str | None:
+        return self.store.retrieve_generic(server_url, namespace=self._links)
 
     def link(self, server_url: str, name: str) -> None:
         """Let a sign-in be found by its server's URL too; the first name stays. Raises as :meth:`save_record`."""
-        if name != server_url and self.store.retrieve_generic(server_url, namespace=self._links) is None:
+        if name != server_url and self._linked(server_url) is None:
             self.store.store_generic(server_url, name, namespace=self._links)
 
     def unlink(self, server_url: str, name: str) -> None:
         """Take back :meth:`link`. Raises as :meth:`delete_record`."""
-        if self.store.retrieve_generic(server_url, namespace=self._links) == name:
+        if self._linked(server_url) == name:
             self.store.delete_generic(server_url, namespace=self._links)
 
     @property

@@ -194,3 +194,22 @@ def test_a_token_of_unknown_lifetime_is_used_until_it_is_refused_and_then_refres
     scene.az.expire_all_access_tokens()
     assert scene.post(auth).status_code == 200
     assert (scene.az.refreshes, scene.shown) == (1, [])
+
+
+@pytest.mark.parametrize("name", [None, "notion"], ids=["under its URL", "under a linked name"])
+def test_a_fresh_process_opens_the_file_of_its_sign_in_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    scene.sign_in(**({"name": name} if name else {}))
+    store = scene.manager.store
+    retrieve, opened = store.retrieve_generic, []
+
+    def watched(key: str, *, namespace: str) -> str | None:
+        value = retrieve(key, namespace=namespace)
+        if value is not None:
+            opened.append((namespace, key))
+        return value
+
+    monkeypatch.setattr(store, "retrieve_generic", watched)
+    assert scene.post(scene.oauth()).status_code == 200
+    assert opened == ([("links", scene.url), ("oauth", name)] if name else [("oauth", scene.url)])
