@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from ..exceptions import MCPError, printable
+from ..protocol.exchange import explain
 from ..urls import without_query
 from ..version import __version__
 from .answers import describe_answer, is_event_stream, read_messages
@@ -146,15 +147,6 @@ def _result(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unreachable(url: str, failure: requests.RequestException) -> MCPError:
-    reasons: tuple[tuple[type[Exception], str], ...] = (
-        (requests.exceptions.SSLError, "its TLS certificate could not be verified"),
-        (requests.exceptions.ProxyError, "the proxy refused or could not be reached"),
-        (requests.exceptions.ConnectTimeout, "no connection within the timeout"),
-        (requests.exceptions.Timeout, "no answer within the timeout"),
-        (requests.exceptions.ConnectionError, "the connection failed"),
-    )
-    reason = next((words for kind, words in reasons if isinstance(failure, kind)), "the request could not be sent")
-    hint = "Check the URL and the network, then try again."
-    if isinstance(failure, requests.exceptions.SSLError):
-        hint = "If a company proxy signs certificates, name its CA in REQUESTS_CA_BUNDLE."
-    return MCPError(f"{without_query(url)} cannot be reached: {reason} ({type(failure).__name__}).", hint=hint)
+    told = explain(failure)
+    hint = told.hint or "Check the URL and the network, then try again."
+    return MCPError(f"{without_query(url)} cannot be reached: {told.message}.", hint=hint)

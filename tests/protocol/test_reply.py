@@ -139,6 +139,7 @@ def test_a_plain_body_stays_as_it_is(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("encoding", "packed"),
     [("gzip", gzip.compress(b"abc")), ("X-GZip", gzip.compress(b"abc")), ("deflate", zlib.compress(b"abc"))],
+    ids=["gzip", "X-GZip", "deflate"],  # a gzip holds the time it was made
 )
 def test_a_compressed_body_is_undone_though_nobody_asked_for_it(encoding: str, packed: bytes) -> None:
     assert decoded(packed, encoding) == b"abc"
@@ -160,6 +161,7 @@ def test_nothing_compressed_is_nothing(encoding: str) -> None:
         ("gzip", gzip.compress(b" " * (MAX_BODY + 1)), "larger than"),
         ("deflate", zlib.compress(b" " * 50 * MAX_BODY), "larger than"),
     ],
+    ids=["brotli", "twice", "control characters", "not gzip", "cut short", "a little too large", "a bomb"],
 )
 def test_a_body_that_cannot_be_undone_within_the_limit_is_refused(encoding: str, body: bytes, why: str) -> None:
     with pytest.raises(TransportFailure, match=why) as refused:
