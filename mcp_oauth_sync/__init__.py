@@ -30,16 +30,24 @@ if TYPE_CHECKING:
     from .models.client import ClientMetadata, ClientRegistration
     from .models.client import ClientRegistration as DynamicClientRegistration
     from .models.config import OAuthConfig
+    from .models.credentials import APIKeyToken, BasicAuthToken, BearerToken
     from .models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
     from .models.metadata import AuthorizationServerMetadata as MCPAuthorizationMetadata
     from .models.options import SignInOptions
     from .models.record import ServerRecord
+    from .models.stored import StoredToken, TokenType
     from .models.tokens import OAuthTokens
     from .prompts import BrowserPrompt, CallbackPrompt, Listener, NoPrompt, Prompt
-    from .stores import SecureTokenStore, TokenManager, TokenStoreBackend, TokenStoreFactory
+    from .stores import SecureTokenStore, TokenManager
+    from .stores.factory import TokenStoreFactory
+    from .stores.registry import TokenRegistry
+    from .stores.table import TokenStoreBackend
 
 __all__ = [
+    "APIKeyToken",
     "AuthorizationServerMetadata",
+    "BasicAuthToken",
+    "BearerToken",
     "BrowserPrompt",
     "CallbackPrompt",
     "ClientMetadata",
@@ -60,9 +68,12 @@ __all__ = [
     "SecureTokenStore",
     "ServerRecord",
     "SignInOptions",
+    "StoredToken",
     "TokenManager",
+    "TokenRegistry",
     "TokenStoreBackend",
     "TokenStoreFactory",
+    "TokenType",
     "__version__",
     "exceptions",
 ]
@@ -75,12 +86,17 @@ _ROOMS = {
     "handler": ("OAuthHandler",),
     "models.client": ("ClientMetadata", "ClientRegistration"),
     "models.config": ("OAuthConfig",),
+    "models.credentials": ("APIKeyToken", "BasicAuthToken", "BearerToken"),
     "models.metadata": ("AuthorizationServerMetadata", "ProtectedResourceMetadata"),
     "models.options": ("SignInOptions",),
     "models.record": ("ServerRecord",),
+    "models.stored": ("StoredToken", "TokenType"),
     "models.tokens": ("OAuthTokens",),
     "prompts": ("BrowserPrompt", "CallbackPrompt", "Listener", "NoPrompt", "Prompt"),
-    "stores": ("SecureTokenStore", "TokenManager", "TokenStoreBackend", "TokenStoreFactory"),
+    "stores": ("SecureTokenStore", "TokenManager"),
+    "stores.factory": ("TokenStoreFactory",),
+    "stores.registry": ("TokenRegistry",),
+    "stores.table": ("TokenStoreBackend",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 #: Names of the async original.

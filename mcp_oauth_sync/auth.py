@@ -34,7 +34,7 @@ class OAuth(AuthBase):
 
     Args:
         server_url: The MCP server. Requests to its origin get the token, no others.
-        name: Name of the sign-in in the store, for several accounts; None finds it by the server's URL.
+        name: Name of the sign-in in the store; None finds it by the server's URL.
         scopes: Replaces every other choice of scopes; None follows the server.
         extra_scopes: Added to whatever is chosen.
         client_id: A client registered by hand; None uses the other ways to be known.
@@ -53,6 +53,8 @@ class OAuth(AuthBase):
         sign_in_timeout: Seconds to wait for the person.
         oauth_headers: Further headers per origin for OAuth requests.
         token_manager: Where the sign-in is kept; None takes the default store.
+        profile: The account to use, where there are several on one server; None takes the manager's, which is
+            that of MCP_OAUTH_SYNC_PROFILE, else "default".
         session: Its proxies, CA bundle, client certificate and adapters reach the OAuth endpoints; None
             takes those of the requests to the server, and the environment's before the first one.
 
@@ -90,6 +92,7 @@ class OAuth(AuthBase):
         sign_in_timeout: float = 300.0,
         oauth_headers: Mapping[str, Mapping[str, str]] | None = None,
         token_manager: TokenManager | None = None,
+        profile: str | None = None,
         session: requests.Session | None = None,
     ) -> None:
         """Check the options; nothing is read or sent yet."""
@@ -121,9 +124,10 @@ class OAuth(AuthBase):
             headers_for=options.headers_for,
             allow_loopback=is_loopback(parts.hostname),
         )
+        manager = token_manager or default_manager()
         self._authorizer = Authorizer(
             server_url,
-            manager=token_manager or default_manager(),
+            manager=manager if profile is None else manager.in_profile(profile),
             name=name,
             options=options,
             prompt=prompt,

@@ -19,7 +19,8 @@ from .attacks.canary import Canary, release_canary
 FOREIGN = (
     "REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR NETRC BROWSER DISPLAY WAYLAND_DISPLAY "
     "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
-    "MCP_OAUTH_SYNC_PASSWORD COLUMNS LINES"
+    "MCP_OAUTH_SYNC_PASSWORD MCP_OAUTH_SYNC_BACKEND MCP_OAUTH_SYNC_PROFILE DBUS_SESSION_BUS_ADDRESS "
+    "VAULT_ADDR VAULT_TOKEN VAULT_NAMESPACE PYTHON_KEYRING_BACKEND COLUMNS LINES"
 ).split()
 #: Seconds a thread or port may take to go away after a test.
 GRACE = 8.0
@@ -47,6 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(folder))
     monkeypatch.setenv("MCP_OAUTH_SYNC_HOME", str(folder / "store"))
+    monkeypatch.setenv("MCP_OAUTH_SYNC_BACKEND", "encrypted_file")  # never the keyring of who runs the tests
     monkeypatch.setattr(manager, "_defaults", {})
     return folder
 

@@ -45,7 +45,9 @@ SIGNATURES = {
     "OAuthTokens.get_authorization_header": "",
     "OAuthTokens.is_expired": "",
     "OAuthTokens.to_dict": "",
-    "TokenManager": "token_dir=None, backend=<TokenStoreBackend.AUTO: 'auto'>, *, password=None, namespace='oauth'",
+    "TokenManager": "token_dir=None, backend=<TokenStoreBackend.AUTO: 'auto'>, *, password=None, "
+    "service_name=None, namespace='oauth', backend_config=None, vault_url=None, vault_token=None, "
+    "vault_mount_point=None, vault_path_prefix=None, vault_namespace=None",
     "TokenManager.save_tokens": "name, tokens",
     "TokenManager.load_tokens": "name",
     "TokenManager.has_valid_tokens": "name",
@@ -122,8 +124,10 @@ def test_the_records_have_the_fields_promised_in_order(name: str) -> None:
     assert fields[: len(FIELDS[name].split())] == FIELDS[name].split()
 
 
-def test_the_kinds_of_store_are_those_of_this_version() -> None:
-    assert [kind.name for kind in mcp_oauth_sync.TokenStoreBackend] == ["AUTO", "ENCRYPTED_FILE", "MEMORY"]
+def test_the_kinds_of_store_are_those_promised() -> None:
+    assert [kind.name for kind in mcp_oauth_sync.TokenStoreBackend] == (
+        "AUTO KEYCHAIN CREDENTIAL_MANAGER SECRET_SERVICE VAULT ENCRYPTED_FILE MEMORY".split()
+    )
 
 
 def test_the_names_of_the_async_original_are_the_same_classes() -> None:

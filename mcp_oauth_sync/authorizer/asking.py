@@ -17,6 +17,7 @@ from ..exceptions import (
     printable,
 )
 from ..models.options import SignInOptions
+from ..models.profile import DEFAULT_PROFILE
 from ..prompts import Prompt, choose_prompt
 from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
@@ -136,7 +137,7 @@ class Asking:
 
     def _nobody(self, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()
-        command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url])
+        command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags()])
         if step_up and wanted:
             scopes = printable(" ".join(dict.fromkeys((*step_up, *wanted))), 1000)
             return ScopeRequiredError(
@@ -148,3 +149,9 @@ class Asking:
             f"A person has to sign in to {server}, and nobody is there to ask (no terminal, no notebook).",
             hint=f"Run: {command}",
         )
+
+    def _flags(self) -> list[str]:
+        """Return what makes the command line sign in as this caller would."""
+        flags = ["--client-id", self.options.client_id] if self.options.client_id else []
+        profile = self.held.manager.profile
+        return [*flags, *(["--profile", profile] if profile != DEFAULT_PROFILE else [])]

@@ -62,7 +62,7 @@ class Authorizer:
     ) -> None:
         """Read and send nothing yet."""
         self.server_url, self.options, self.http = server_url, options, http
-        self.held = Held(manager, server_url, name)
+        self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer)
         self._asking = Asking(self.held, options, prompt)
         self._stepped_up: set[frozenset[str]] = set()
 
@@ -77,7 +77,15 @@ class Authorizer:
         return self._current_after_all()
 
     def _current_after_all(self) -> str | None:
-        held, record = self.held, self.held.load()
+        held = self.held
+        try:
+            record = held.load()
+        except TokenStorageError as failure:
+            if held.header is None:
+                raise
+            logger.warning("%s", failure.message)  # a store that is away costs nothing as long as there is a token
+            held.good_until = time.monotonic() + RETRY_EARLY
+            return held.header
         if record is not None and record.tokens is not None and record.tokens.is_expired() and record.can_refresh():
             from .refresh import refresh  # what only a refresh needs is loaded for one
 
@@ -162,9 +170,11 @@ class Authorizer:
         """
         wanted = union(scopes or ())
         self.current()
-        tokens = self.held.tokens
-        if tokens is not None and tokens.seconds_left() <= 0 and self._refreshed_or_dead(None, self.http).header:
+        for _ in range(2):  # what somebody else got may have expired, too
             tokens = self.held.tokens
+            if tokens is None or tokens.seconds_left() > 0 or not self._refreshed_or_dead(None, self.http).header:
+                break
+        tokens = self.held.tokens
         if tokens is None or tokens.seconds_left() <= 0:
             self._asking.ask(self.http, rejected=self.held.header, scopes=wanted or None)
         elif not set(wanted) <= set(self.held.scopes):

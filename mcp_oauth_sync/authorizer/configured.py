@@ -79,6 +79,8 @@ class Configured:
                     raise
                 logger.warning("%s", failure.message)
                 if usable is None and isinstance(failure, RefreshRejectedError):
+                    if self._flow(self.manager.load_record(self.name)).record.tokens != tokens:
+                        return self._stored_or_renewed()  # somebody who takes no turns was faster
                     keep_or_warn(self.manager, self.name, dead(flow.record, failure.error))
                 return usable
             keep_or_warn(self.manager, self.name, flow.record)

@@ -8,6 +8,8 @@ import threading
 import time
 import warnings
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..exceptions import TokenStorageError, UnsavedTokensWarning
 from ..models.record import ServerRecord
@@ -19,6 +21,8 @@ from ..urls import canonical_resource, covers, without_query
 logger = logging.getLogger(__name__)
 
 NEVER = float("-inf")
+#: Seconds that a thread waits for another one of this process before both ask the store for their turn.
+GATHERING = 5.0
 
 
 class Held:
@@ -27,28 +31,56 @@ class Held:
     Args:
         manager: Where the sign-in is kept.
         server_url: The MCP server.
-        name: Its name there; None takes the one linked to the server, else its URL.
+        name: Its name there; None takes the one linked to the server, else its URL. A caller's own client or
+            issuer has a sign-in of its own there when the one found belongs to another.
+        client_id: The caller's own client; None takes whoever signed in.
+        issuer: The authorization server that has to have issued the tokens; None takes any.
 
     Attributes:
         header: The ``Authorization`` value of the tokens held; None when signed out.
         good_until: Until when (monotonic seconds) the header needs no second thought.
     """
 
-    def __init__(self, manager: TokenManager, server_url: str, name: str | None) -> None:
+    def __init__(
+        self,
+        manager: TokenManager,
+        server_url: str,
+        name: str | None,
+        *,
+        client_id: str | None = None,
+        issuer: str | None = None,
+    ) -> None:
         """Read nothing yet."""
+        self._client_id, self._issuer = client_id, issuer
         self.manager, self.server_url = manager, server_url
         self.header: str | None = None
         self.good_until = NEVER
         self._given_name, self._name = name, name
         self._record: ServerRecord | None = None
         self._unsaved = False
-        self._guard = threading.Lock()
+        self._guard, self._gathering = threading.Lock(), threading.Lock()
         _all.add(self)
 
     @property
     def name(self) -> str:
         """The name of the sign-in in the store."""
-        return self._name or self.manager.name_for(self.server_url)
+        if self._name is not None:
+            return self._name
+        if self._client_id is None and self._issuer is None:
+            return self.manager.name_for(self.server_url)
+        return self._find()[0]
+
+    def _find(self) -> tuple[str, ServerRecord | None]:
+        """Return (name, sign-in or None) when the caller gave no name: never one of another client or issuer."""
+        name, record = self.manager.find(self.server_url)
+        registration = record.registration if record else None
+        another = registration is not None and self._client_id not in (None, registration.client_id)
+        elsewhere = record is not None and record.issuer and self._issuer not in (None, record.issuer)
+        if not (another or elsewhere):
+            return name, record
+        whose = {"client_id": self._client_id, "issuer": self._issuer}
+        name = " ".join([self.server_url, *(f"{what}={value}" for what, value in whose.items() if value)])
+        return name, self.manager.load_record(name)
 
     def settle_name(self) -> None:
         """Stay with the name found now: what follows must not depend on the store any more.
@@ -86,13 +118,42 @@ class Held:
         with self._guard:
             if not self._unsaved:
                 if self._name is None:
-                    name, record = self.manager.find(self.server_url)
+                    name, record = self._find()
                 else:
                     name, record = self._name, self.manager.load_record(self._name)
                 if record is not None:
                     self._require_ours(record, name)
                     self._name = name
                 self._adopt(record)
+            return self._record
+
+    @contextmanager
+    def one_by_one(self) -> Iterator[None]:
+        """Let the threads of this process come one by one, so that one turn at the store can serve them all.
+
+        Only speed depends on it: who has waited for long goes on, such as a thread that holds the turn already.
+        """
+        lock = self._gathering
+        first = lock.acquire(timeout=GATHERING)
+        try:
+            yield
+        finally:
+            if first:
+                lock.release()
+
+    def load_instead(self) -> ServerRecord | None:
+        """Take what the store holds even if what is held could not be stored: that turned out to be worth nothing.
+
+        Raises:
+            TokenStorageError: As :meth:`load`; not when nothing could be stored either.
+        """
+        unsaved, self._unsaved = self._unsaved, False
+        try:
+            return self.load()
+        except TokenStorageError:
+            if not unsaved:
+                raise
+            self._unsaved = True
             return self._record
 
     def save(self, record: ServerRecord) -> None:
@@ -159,7 +220,7 @@ _all: weakref.WeakSet[Held] = weakref.WeakSet()
 
 def _renew_guards() -> None:
     for held in _all:
-        held._guard = threading.Lock()
+        held._guard, held._gathering = threading.Lock(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -54,26 +55,42 @@ def refresh(
         TokenRefreshError: It did not work now; everything is kept.
         TokenStorageError: The store cannot be used.
     """
-    if rejected is not None and held.header is not None and held.header != rejected:
+    if rejected is not None and _renewed(held, rejected):
         return Renewal(held.header, adopted=True)
-    with held.manager.exclusive(held.name):
-        record = held.load()
-        if record is None or record.tokens is None:
-            return Renewal(None)
-        if not record.tokens.is_expired() and held.header != rejected:
+    with held.one_by_one():
+        if _renewed(held, rejected):  # by a thread of ours while we waited: the store has nothing newer to tell
             return Renewal(held.header, adopted=True)
-        if not record.can_refresh():
-            return Renewal(None)
-        try:
-            held.save(renew(http, record, backoff=backoff, extra=extra))
-        except RefreshRejectedError as failure:
-            return _after_rejection(held, record, rejected, failure)
-        return Renewal(held.header)
+        with held.manager.exclusive(held.name):
+            return _in_turn(held, rejected, http, backoff, extra)
+
+
+def _in_turn(
+    held: Held, rejected: str | None, http: Transport, backoff: tuple[float, ...], extra: Mapping[str, str]
+) -> Renewal:
+    record = held.load()
+    if record is None or record.tokens is None:
+        return Renewal(None)
+    if not record.tokens.is_expired() and held.header != rejected:
+        return Renewal(held.header, adopted=True)
+    if not record.can_refresh():
+        return Renewal(None)
+    try:
+        held.save(renew(http, record, backoff=backoff, extra=extra))
+    except RefreshRejectedError as failure:
+        return _after_rejection(held, record, rejected, failure)
+    return Renewal(held.header)
+
+
+def _renewed(held: Held, rejected: str | None) -> bool:
+    """Tell from memory alone whether there is a better token than the one that made us come here."""
+    if rejected is not None:
+        return held.header is not None and held.header != rejected
+    return held.good_until > time.monotonic() and held.tokens is not None and not held.tokens.is_expired()
 
 
 def _after_rejection(held: Held, record: ServerRecord, rejected: str | None, failure: RefreshRejectedError) -> Renewal:
     """Decide what is dead. Called in our turn, so that nobody's fresh tokens are removed."""
-    newer = held.load()
+    newer = held.load_instead()
     if newer is not None and newer.tokens is not None and newer.tokens != record.tokens:
         return Renewal(held.header, adopted=True)  # renewed by somebody who takes no turns
     if rejected is None and record.tokens is not None and record.tokens.seconds_left() > 0:

@@ -45,6 +45,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="time to sign in (default: 300)"
     )
 
+    listing = commands.add_parser("list", help="list the sign-ins", description="List the sign-ins that are kept here.")
+
     tools = commands.add_parser("tools", help="list a server's tools", description="List the tools of a server.")
     tools.add_argument("name", metavar="NAME", help="the sign-in")
     tools.add_argument("url", metavar="URL", nargs="?", help="the MCP server, when it was never signed in to")
@@ -65,7 +67,9 @@ def build_parser() -> argparse.ArgumentParser:
         description="Start a real MCP server with OAuth on this computer, sign in to it, and show what happens.",
     )
     demo.add_argument("--no-browser", action="store_true", help="let the demo play the person, even with a screen")
-    for command in (auth, tools, logout, clear, demo):
+    for command in (auth, listing, tools, logout, clear):
+        command.add_argument("--profile", type=_profile, metavar="PROFILE", help="the account, where there are several")
+    for command in (auth, listing, tools, logout, clear, demo):
         _add_verbose(command, default=argparse.SUPPRESS)  # keeps what was given before the command
     return parser
 
@@ -74,6 +78,15 @@ def _add_verbose(parser: argparse.ArgumentParser, *, default: object) -> None:
     parser.add_argument(
         "-v", "--verbose", action="store_true", default=default, help="tell each step on standard error"
     )
+
+
+def _profile(text: str) -> str:
+    from ..models.profile import require_profile
+
+    try:
+        return require_profile(text)
+    except ValueError as defect:
+        raise argparse.ArgumentTypeError(str(defect)) from None
 
 
 def _port(text: str) -> int:

@@ -6,8 +6,8 @@ import argparse
 
 from .. import OAuth
 from ..exceptions import OAuthError, SignInRequiredError, printable
-from ..stores import default_manager
 from ..urls import without_query
+from .accounts import manager_for
 from .output import say
 
 #: What the library's hints call its arguments, and what this command calls them.
@@ -21,7 +21,7 @@ _FLAGS = {
 
 def run(options: argparse.Namespace) -> int:
     """Sign the person in and say where the sign-in is kept."""
-    manager = default_manager()
+    manager = manager_for(options)
     auth = OAuth(
         options.url,
         name=options.name,

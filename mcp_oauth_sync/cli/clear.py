@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from ..exceptions import TokenStorageError
-from ..stores import default_manager
+from .accounts import manager_for
 from .output import say
 
 
 def run(options: argparse.Namespace) -> int:
     """Remove the sign-in whole."""
-    manager = default_manager()
+    manager = manager_for(options)
     try:
         record = manager.load_record(options.name)
     except TokenStorageError:

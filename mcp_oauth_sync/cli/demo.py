@@ -21,7 +21,7 @@ from .. import OAuth, TokenManager
 from ..mcp.calls import MCPCalls
 from ..prompts import Prompt, somebody_there
 from ..prompts.browser import BrowserPrompt, browser_at_hand
-from ..stores.factory import HOME_VARIABLE
+from ..stores.places import HOME_VARIABLE
 from .demo_stage import Announced, PlayedPerson, Recorder, demo_server
 from .output import data, width, wrapped
 

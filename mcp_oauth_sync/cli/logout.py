@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from .. import OAuthHandler
-from ..stores import default_manager
+from .accounts import manager_for
 from .output import say
 
 
 def run(options: argparse.Namespace) -> int:
     """Sign out, and say what the server made of it."""
-    manager = default_manager()
+    manager = manager_for(options)
     if manager.load_tokens(options.name) is None:
         say(f"{options.name!r} is not signed in.")
         return 0

@@ -9,13 +9,13 @@ import requests
 from .. import OAuth
 from ..exceptions import SignInRequiredError
 from ..mcp.calls import MCPCalls
-from ..stores import default_manager
+from .accounts import manager_for
 from .output import data, say, tool_line
 
 
 def run(options: argparse.Namespace) -> int:
     """List the tools, one a line."""
-    manager = default_manager()
+    manager = manager_for(options)
     record = manager.load_record(options.name)
     url = options.url or (record.server_url if record else None)
     if not url:

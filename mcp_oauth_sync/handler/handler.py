@@ -28,6 +28,7 @@ class OAuthHandler:
         options: What to choose at every sign-in.
         prompt: How a person is asked; None chooses by what this process is.
         session: Makes the requests, and supplies proxies, CA bundle and adapters; None makes one.
+        profile: The accounts to use, where there are several on one server; None takes the manager's.
 
     Example::
 
@@ -44,9 +45,11 @@ class OAuthHandler:
         options: SignInOptions | None = None,
         prompt: Prompt | None = None,
         session: requests.Session | None = None,
+        profile: str | None = None,
     ) -> None:
         """Read and send nothing yet."""
-        self.token_manager = token_manager or default_manager()
+        manager = token_manager or default_manager()
+        self.token_manager = manager if profile is None else manager.in_profile(profile)
         self._options = options or SignInOptions()
         self._prompt = prompt
         self._session = session or requests.Session()

@@ -1,39 +1,32 @@
-"""A store of encrypted files: AES-256-GCM, one file per entry.
+"""A store of encrypted files: one sealed file per entry, and few that belong to the store as a whole.
 
-Layout of a file: ``[salt 32][IV 16][ciphertext][tag 16]``. The key comes from a password by
-PBKDF2-HMAC-SHA256 (600,000 iterations) or from a generated 256-bit key file by HKDF-SHA256 (info
-``mcp-oauth-sync``), with the file's salt either way. The associated data is ``namespace/key`` in UTF-8, the
-namespace escaped as in a file name, so a file put in another's place does not open.
-RFC 5869, RFC 8018 section 5.2, NIST SP 800-38D.
+In its folder lie ``NAME.enc`` (sign-ins), ``NAMESPACE.d/NAME.enc`` (everything else), ``store.key`` (the generated
+key, unless there is a password), ``store.check`` (tells whether a password is right), ``locks/`` and ``registry/``,
+and in ``.tmp/`` what is being written. Every sealed file is bound to ``namespace/key`` in UTF-8, the namespace
+escaped as in a file name, so a file put in another's place does not open.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError
-from ..models.secret import Secret
+from ..exceptions import StoreCorruptError, StoreUnavailableError
 from .base import GENERIC, OAUTH, SecureTokenStore
-from .file_names import file_name
-from .locks import exclusive
-from .private_files import (
-    OddFileError,
-    close_directory,
-    make_private_directory,
-    read_private,
-    remove_private,
-    write_private,
-)
+from .entry_files import EntryFiles, bound_to
+from .key_file import KeyFile
+from .places import PASSWORD_VARIABLE, default_directory
+from .private_files import OddFileError, close_directory, make_private_directory, read_private, write_private
+from .sealing import SALT, Keys, NotOpened, Opened, PasswordKeys, seal, unseal
+from .settings import StoreSettings
+from .store_check import StoreCheck
 
-ITERATIONS = 600_000
-_SALT, _IV, _TAG = 32, 16, 16
-_KEY_FILE = "store.key"
-PASSWORD_VARIABLE = "MCP_OAUTH_SYNC_PASSWORD"
+#: Seconds to wait while others write; each of them takes some thousandths of one.
+WRITING_TIMEOUT = 30.0
+#: Entries that are tried at most to find out whether a password is right, where nothing else tells.
+_TRIED = 8
 
 
 class EncryptedFileStore(SecureTokenStore):
@@ -56,46 +49,70 @@ class EncryptedFileStore(SecureTokenStore):
         """Use ``directory``; nothing is touched yet."""
         self.directory = Path(directory)
         self.name = f"encrypted files in {self.directory}"
-        if password is None:
-            password = os.environ.get(PASSWORD_VARIABLE)
-        if password == "":
-            raise StoreUnavailableError(
-                "The password for encrypted files is empty.",
-                hint=f"Give one, or unset {PASSWORD_VARIABLE} to use a generated key.",
-                store=self.name,
-            )
-        self._password = None if password is None else Secret(password)
-        self._keys: dict[bytes, bytes] = {}  # by salt: derived once per process
+        self.entries = EntryFiles(self.directory, self.name)
+        self.check = StoreCheck(self.directory, self.name)
+        self._keys = self.keys_for(os.environ.get(PASSWORD_VARIABLE) if password is None else password)
+
+    @classmethod
+    def priority(cls) -> float:
+        """Works everywhere, and is what is left where there is no keyring."""
+        return 10
+
+    @classmethod
+    def open(cls, settings: StoreSettings) -> EncryptedFileStore:
+        """Make the store as a caller wants it."""
+        return cls(settings.directory or default_directory(), password=settings.password)
+
+    def probe(self) -> None:
+        """Show that files can be kept here. Raises as :meth:`store_generic`."""
+        with self.entries.explained("tried out", "*"):
+            self.entries.try_out()
+
+    @property
+    def identity(self) -> str:
+        """The folder."""
+        return f"encrypted files in {self.directory.absolute()}"
+
+    def folder_for(self, kind: str) -> Path:
+        """Return a folder in the store's own.
+
+        Raises:
+            StoreCorruptError: It is a link.
+            TokenStorageError: It cannot be looked at.
+        """
+        folder = self.directory / kind
+        with self.entries.explained("looked at", kind):
+            linked = folder.is_symlink()
+        if linked:
+            raise StoreCorruptError(f"{folder} is a symbolic link.", hint="Remove it.", store=self.name)
+        return folder
 
     def path(self, key: str, namespace: str = OAUTH) -> Path:
-        """Return where an entry lies: sign-ins at the top, other namespaces in a folder of their own."""
-        if not key or not namespace:
-            raise TokenStorageError("An entry needs a name that is not empty.", store=self.name)
-        folder = self.directory if namespace == OAUTH else self.directory / f"{file_name(namespace)}.d"
-        if namespace != OAUTH and folder.is_symlink():
-            raise StoreCorruptError(f"{folder} is a symbolic link.", hint="Remove it.", store=self.name, name=key)
-        return folder / f"{file_name(key)}.enc"
+        """Return where an entry lies. Raises as :meth:`retrieve_generic`."""
+        return self.entries.path(key, namespace)
 
     def store_generic(self, key: str, value: str, *, namespace: str = GENERIC) -> None:
         """Seal a secret and replace the file in one step.
 
         Raises:
             StoreCorruptError: The file that is there cannot be opened with this key; it was left alone.
+            StoreUnavailableError: The password or key is not the one of the other entries.
             TokenStorageError: It could not be written; the earlier one is still there.
         """
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         path = self.path(key, namespace)
-        with self._explained("written", key):
-            make_private_directory(self.directory)
-            make_private_directory(path.parent)
-            sealed = read_private(path)
-            if sealed is not None:
-                self._open(sealed, key, namespace)  # never overwrite what this key does not open
-            salt = sealed[:_SALT] if sealed is not None else os.urandom(_SALT)
-            iv = os.urandom(_IV)
-            data = AESGCM(self._key(salt)).encrypt(iv, _utf8(value), _utf8(f"{file_name(namespace)}/{key}"))
-            write_private(path, salt + iv + data)
+        with self.entries.explained("written", key):
+            fresh = self._prepare(path)
+            with self.writing(key):
+                sealed = read_private(path)
+                if sealed is None:
+                    self.check.admit(self._keys, self.tries)
+                    salt = fresh
+                    sealing = self._keys.for_sealing(salt)
+                else:  # never overwrite what this key does not open
+                    salt = sealed[:SALT]
+                    sealing = self._opened(self._keys, sealed, key, namespace).key
+                self.entries.make_room(key, namespace)
+                write_private(path, seal(sealing, salt, value, bound_to(key, namespace)))
 
     def retrieve_generic(self, key: str, *, namespace: str = GENERIC) -> str | None:
         """Return a secret, or None when there is none.
@@ -104,11 +121,16 @@ class EncryptedFileStore(SecureTokenStore):
             StoreCorruptError: The file is damaged, another one's, or sealed with another key.
             TokenStorageError: It cannot be read now.
         """
-        with self._explained("read", key):
+        path = self.path(key, namespace)
+        with self.entries.explained("read", key):
             with suppress(OSError):  # not there yet, or read-only
                 close_directory(self.directory)
-            sealed = read_private(self.path(key, namespace))
-            return None if sealed is None else self._open(sealed, key, namespace)
+            sealed = read_private(path)
+            if sealed is None:
+                return None
+            opened = self._opened(self._keys, sealed, key, namespace)
+            self.entries.find_names(key, namespace)
+            return opened.text
 
     def delete_generic(self, key: str, *, namespace: str = GENERIC) -> bool:
         """Remove the file; tell whether there was one.
@@ -116,21 +138,74 @@ class EncryptedFileStore(SecureTokenStore):
         Raises:
             TokenStorageError: It could not be removed.
         """
-        with self._explained("removed", key):
-            return remove_private(self.path(key, namespace))
+        path = self.path(key, namespace)
+        with self.entries.explained("removed", key):
+            try:
+                path.lstat()
+            except FileNotFoundError:
+                return False
+            with self.writing(key):
+                return self.entries.remove(key, namespace)
 
-    def _open(self, sealed: bytes, key: str, namespace: str) -> str:
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    def list_generic(self, *, namespace: str | None = None) -> list[tuple[str, str]]:
+        """Return what is kept as pairs of namespace and key, from the names of the files alone.
 
+        Raises:
+            TokenStorageError: The folder cannot be read.
+        """
+        with self.entries.explained("listed", "*"):
+            return self.entries.listed(namespace)
+
+    def change_password(self, new: str | None) -> list[tuple[str, str]]:
+        """Seal every entry of every namespace anew; afterwards only the new password opens them.
+
+        Each entry is replaced in one step and under its turn. If it is broken off, each entry opens with either
+        the old or the new password, and doing it again completes it. Other processes that still use the old
+        password get errors and cannot overwrite anything. A password takes about half a second per entry.
+
+        Args:
+            new: The new password; None goes over to a key that is generated and kept beside the files. Unset
+                MCP_OAUTH_SYNC_PASSWORD, or set it to the new one, before the next process starts.
+
+        Returns:
+            What could not be opened, as pairs of namespace and key. It was left as it is.
+
+        Raises:
+            StoreUnavailableError: This store's password is wrong, or the new one is empty; nothing was changed.
+            StoreCorruptError: There is an entry whose name is not known; nothing was changed.
+            TokenStorageError: An entry could not be read or written now, or its turn did not come.
+        """
+        from .password_change import change
+
+        keys = self.keys_for(new)
+        with self.entries.explained("sealed anew", "*"):
+            left = change(self, self._keys, keys)
+        self._keys = keys
+        return left
+
+    def keys_for(self, password: str | None) -> Keys:
+        """Return the keys for a password; None for the generated one.
+
+        Raises:
+            StoreUnavailableError: The password is empty.
+        """
+        if password is None:
+            return KeyFile(self.directory, self.name, self.entries.hold_any)
+        if not password:
+            hint = f"Give one, or unset {PASSWORD_VARIABLE} to use a generated key."
+            raise StoreUnavailableError("The password for encrypted files is empty.", hint=hint, store=self.name)
+        return PasswordKeys(password)
+
+    def _opened(self, keys: Keys, sealed: bytes, key: str, namespace: str) -> Opened:
+        """Open a file's content.
+
+        Raises:
+            StoreCorruptError: The keys do not open it.
+            StoreUnavailableError: There is no key at all.
+        """
         try:
-            if len(sealed) < _SALT + _IV + _TAG:
-                raise InvalidTag
-            aead = AESGCM(self._key(sealed[:_SALT]))
-            iv, data = sealed[_SALT : _SALT + _IV], sealed[_SALT + _IV :]
-            opened = aead.decrypt(iv, data, _utf8(f"{file_name(namespace)}/{key}"))
-            return Secret(opened.decode("utf-8", "surrogatepass"))
-        except (InvalidTag, UnicodeDecodeError):
+            return unseal(keys, sealed, bound_to(key, namespace))
+        except NotOpened:
             raise StoreCorruptError(
                 f"The entry {key!r} in {self.name} cannot be opened: wrong password or key, or the file is damaged.",
                 hint=f"It was left as it is. Use the right password, or remove it with 'mcp-oauth-sync clear {key}'.",
@@ -138,67 +213,32 @@ class EncryptedFileStore(SecureTokenStore):
                 name=key,
             ) from None
 
-    def _key(self, salt: bytes) -> bytes:
-        """Return the key for a salt, derived on first use by one thread while the others wait."""
-        if salt not in self._keys:
-            with exclusive(f"{id(self)}/key", None, timeout=60, name=_KEY_FILE):
-                if salt not in self._keys:
-                    self._keys[salt] = self._derive(salt)
-        return self._keys[salt]
-
-    def _derive(self, salt: bytes) -> bytes:
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        if self._password is not None:
-            from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
-
-            return PBKDF2HMAC(SHA256(), 32, salt, ITERATIONS).derive(_utf8(self._password))
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-        return HKDF(SHA256(), 32, salt, b"mcp-oauth-sync").derive(self._generated_key())
-
-    def _generated_key(self) -> bytes:
-        """Return the generated key, made by whichever process needs it first."""
-        path = self.directory / _KEY_FILE
-        stored = read_private(path)
-        if stored is None:
-            turn = self.directory / f"{_KEY_FILE}.lock"
-            with exclusive(str(turn), turn, timeout=30, name=_KEY_FILE):
-                stored = read_private(path)
-                if stored is None:
-                    self._refuse_a_second_key(path)
-                    stored = base64.urlsafe_b64encode(os.urandom(32))
-                    write_private(path, stored)
-        try:
-            key = base64.urlsafe_b64decode(stored.strip())
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) != 32:
-            raise StoreUnavailableError(f"The key file {path} is damaged.", hint="Restore it.", store=self.name)
-        return key
-
-    def _refuse_a_second_key(self, path: Path) -> None:
-        if any(self.directory.glob("*.enc")) or any(self.directory.glob("*.d/*.enc")):
-            raise StoreUnavailableError(
-                f"The key file {path} is missing, but there are files sealed with it or with a password.",
-                hint=f"Restore it, or set {PASSWORD_VARIABLE} if the files were sealed with a password.",
-                store=self.name,
-            )
-
     @contextmanager
-    def _explained(self, done: str, key: str) -> Iterator[None]:
-        try:
+    def writing(self, key: str) -> Iterator[None]:
+        """Hold the only turn to write, so that no check, key or password changes between looking and writing."""
+        from .locks import exclusive  # what only writing needs is loaded for it
+
+        make_private_directory(self.directory)
+        lock = self.folder_for("locks") / "store.lock"
+        with exclusive(str(lock.absolute()), lock, timeout=WRITING_TIMEOUT, name=key):
             yield
-        except OSError as failure:
-            kind = StoreCorruptError if isinstance(failure, OddFileError) else TokenStorageError
-            raise kind(
-                f"The entry {key!r} in {self.name} could not be {done}: {failure.strerror or failure}.",
-                hint="Check that the folder is yours, is not read-only and has room.",
-                store=self.name,
-                name=key,
-            ) from failure
 
+    def tries(self, keys: Keys) -> Iterator[bool]:
+        """Tell for some entries whether keys open them."""
+        for namespace, key in self.entries.listed()[:_TRIED]:
+            try:
+                sealed = read_private(self.path(key, namespace))
+                if sealed is not None:
+                    unseal(keys, sealed, bound_to(key, namespace))
+                    yield True
+            except (NotOpened, OddFileError, StoreCorruptError):
+                yield False
 
-def _utf8(text: str) -> bytes:
-    """Encode any text, also a password or a name with bytes that were no UTF-8."""
-    return text.encode("utf-8", "surrogatepass")
+    def _prepare(self, path: Path) -> bytes:
+        """Derive the keys that will be needed, before others have to wait for it; return a salt for a new entry."""
+        fresh = os.urandom(SALT)
+        sealed = read_private(path)
+        for salt in [self.check.salt(), fresh] if sealed is None else [sealed[:SALT]]:
+            if salt is not None:
+                self._keys.prepare(salt)
+        return fresh

@@ -1,37 +1,14 @@
-"""Which store to use."""
+"""Makes stores by their kind."""
 
 from __future__ import annotations
 
-import enum
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from .base import SecureTokenStore
-
-HOME_VARIABLE = "MCP_OAUTH_SYNC_HOME"
-
-
-class TokenStoreBackend(str, enum.Enum):
-    """The kinds of store.
-
-    Attributes:
-        AUTO: The best one that works here.
-        ENCRYPTED_FILE: AES-256-GCM files.
-        MEMORY: Nothing outlives the process.
-    """
-
-    AUTO = "auto"
-    ENCRYPTED_FILE = "encrypted_file"
-    MEMORY = "memory"
-
-
-def default_directory() -> Path:
-    """Return the folder of the default store: MCP_OAUTH_SYNC_HOME, else the user's data folder."""
-    if configured := os.environ.get(HOME_VARIABLE):
-        return Path(configured)
-    from platformdirs import user_data_path
-
-    return user_data_path("mcp-oauth-sync", appauthor=False)
+from .choosing import available, choose, detect
+from .settings import StoreSettings
+from .table import TokenStoreBackend, open_store
 
 
 class TokenStoreFactory:
@@ -40,26 +17,53 @@ class TokenStoreFactory:
     @staticmethod
     def create(
         backend: TokenStoreBackend | str = TokenStoreBackend.AUTO,
-        *,
         token_dir: Path | str | None = None,
         password: str | None = None,
+        service_name: str | None = None,
+        *,
+        backend_config: Mapping[str, object] | None = None,
+        **vault: object,
     ) -> SecureTokenStore:
         """Return a store.
 
         Args:
-            backend: Its kind; AUTO takes encrypted files, which work everywhere.
+            backend: Its kind, or the name of a published one; AUTO probes and takes the best that works.
             token_dir: Folder for encrypted files; None takes the default one.
             password: Password for encrypted files; None as in :class:`EncryptedFileStore`.
+            service_name: What entries of an OS keyring are filed under; None takes "mcp-oauth-sync".
+            backend_config: Further settings by the names of the store's own arguments.
+            vault: ``vault_url``, ``vault_token`` and the like, as :class:`VaultStore` takes them.
 
         Raises:
-            StoreUnavailableError: It cannot be used here.
+            StoreUnavailableError: It cannot be used here; the message says why.
             ValueError: There is no such kind.
         """
-        if TokenStoreBackend(backend) is TokenStoreBackend.MEMORY:
-            from .memory import MemoryStore
+        config = {**(backend_config or {}), **vault}
+        settings = StoreSettings(directory=token_dir, password=password, service_name=service_name, config=config)
+        if backend != TokenStoreBackend.AUTO:
+            return open_store(backend, settings)
+        return choose(settings)
 
-            return MemoryStore()
-        from .encrypted_file import EncryptedFileStore
+    @staticmethod
+    def get_available_backends() -> list[str]:
+        """Return the stores that work here, the best first; each was tried out.
 
-        directory = default_directory() if token_dir is None else Path(token_dir)
-        return EncryptedFileStore(directory, password=password)
+        The built-in ones are members of :class:`TokenStoreBackend`, others are named as published.
+        """
+        return [_member(name) for name in available()]
+
+    @staticmethod
+    def detect_backend() -> str:
+        """Return the store that AUTO takes here and now; a member of :class:`TokenStoreBackend` if built in.
+
+        Raises:
+            StoreUnavailableError: The one that holds this user's sign-ins cannot be used here.
+        """
+        return _member(detect())
+
+
+def _member(name: str) -> str:
+    try:
+        return TokenStoreBackend(name)
+    except ValueError:
+        return name

@@ -1,19 +1,36 @@
 """Turn-taking: one holder per name among the threads of this process and, for files, among all processes.
 
-The kernel holds the lock between processes, so a killed holder frees it at once and none goes stale.
+The kernel holds the lock between processes (``flock``, on Windows ``LockFileEx``), so a killed holder frees it at
+once and none goes stale. The lock belongs to the file and not to its name: a lock file may be removed only while
+nobody holds it. One that was replaced while others waited for it is noticed by them, but its holder is not seen by
+who comes later.
+
+On a network home directory the same holds between hosts where the server keeps the locks: NFS version 4, NFS version
+3 with its lock service, and SMB on Linux 5.5 and later. Where locks are kept per host (mounted with ``nolock`` or
+``local_lock=all``, many FUSE file systems, synchronised folders), the threads and processes of one host still take
+turns, but two hosts may refresh at the same time: the authorization server lets one win, and the other adopts what
+the winner has stored. A file system that refuses to lock is an error; there is no lock file that goes stale instead.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..exceptions import TokenStorageError
-from .private_files import make_private_directory, refuse_odd
+from .private_files import OddFileError, make_private_directory, refuse_odd
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at a lock that another process holds.
 POLL = 0.02
@@ -65,25 +82,51 @@ def exclusive(identity: str, path: Path | None, *, timeout: float, name: str) ->
 
 @contextmanager
 def _between_processes(path: Path, timeout: float, waited: float, name: str) -> Iterator[None]:
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
-    lock = FileLock(path, timeout=max(0.0, timeout - waited), mode=0o600, thread_local=False)
     try:
+        if path.parent.is_symlink():
+            raise OddFileError(errno.ELOOP, f"{path.parent} is a symbolic link")
         make_private_directory(path.parent)
         refuse_odd(path)  # some filelocks empty what they open
+        lock = _lock(path, max(0.0, timeout - waited))
         lock.acquire(poll_interval=POLL)
     except Timeout:
         raise _late(name, timeout) from None
-    except (OSError, NotImplementedError) as failure:  # the latter: a file system without locks
+    except (OSError, NotImplementedError) as failure:  # the latter: a file system without locks, in older filelocks
+        reason = getattr(failure, "strerror", None) or str(failure)
+        if getattr(failure, "errno", None) == errno.ENOSYS:
+            reason = "the file system has no locks"
         raise TokenStorageError(
-            f"The lock file {path} cannot be used: {getattr(failure, 'strerror', None) or failure}.",
+            f"The lock file {path} cannot be used: {reason}.",
             hint="Check that the folder is yours, not read-only, and on a file system with locks.",
             name=name,
         ) from failure
     try:
         yield
     finally:
-        lock.release()
+        _let_go(lock, path)
+
+
+def _lock(path: Path, timeout: float) -> BaseFileLock:
+    from filelock import FileLock
+
+    try:
+        # Without this, a newer filelock falls back to files that stay locked when their holder is killed.
+        return FileLock(path, timeout=timeout, mode=0o600, thread_local=False, fallback_to_soft=False)
+    except TypeError:
+        return FileLock(path, timeout=timeout, mode=0o600, thread_local=False)
+
+
+def _let_go(lock: BaseFileLock, path: Path) -> None:
+    """Give the turn back. What was done in it is done, so that a failure here is not one of the caller's."""
+    for _ in range(2):
+        try:
+            lock.release(force=True)
+        except OSError:
+            logger.warning("the lock file %s was not let go at the first attempt", path, exc_info=True)
+        else:
+            return
 
 
 def _late(name: str, timeout: float) -> TokenStorageError:

@@ -1,39 +1,52 @@
-"""The token manager: one store, and turn-taking around every read-change-write of it."""
+"""The token manager: the door to a store, with turn-taking around every read-change-write of a sign-in."""
 
 from __future__ import annotations
 
+import copy
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ..models.client import ClientRegistration
+from ..models.profile import DEFAULT_PROFILE, require_profile
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
-from .base import OAUTH, SecureTokenStore
-from .encrypted_file import PASSWORD_VARIABLE, EncryptedFileStore
-from .factory import TokenStoreBackend, TokenStoreFactory, default_directory
-from .file_names import file_name
-from .locks import exclusive
+from .base import GENERIC, OAUTH, SecureTokenStore
+from .places import BACKEND_VARIABLE, PASSWORD_VARIABLE, PROFILE_VARIABLE, default_directory
+from .sign_ins import SignIns
+from .table import TokenStoreBackend, open_store
 
-#: Seconds to wait for another thread or process that refreshes.
-TURN_TIMEOUT = 120.0
-_LINKS = "links"
+if TYPE_CHECKING:
+    from ..models.stored import StoredToken
+    from .settings import StoreSettings
 
 
-class TokenManager:
+class TokenManager(SignIns):
     """Keeps sign-ins by name.
 
     Args:
         token_dir: Folder for encrypted files; None takes the default one.
-        backend: The kind of store.
+        backend: The kind of store, or the name of a published one. "auto" takes the one used before, else the
+            best that works; any other is taken or raises.
         password: Password for encrypted files; None takes MCP_OAUTH_SYNC_PASSWORD, or a generated key file.
+        service_name: What entries of an OS keyring are filed under; None takes "mcp-oauth-sync".
         namespace: Keeps sign-ins of different applications apart.
-        store: A store to use instead of ``backend``.
+        backend_config: Further settings by the names of the store's own arguments.
+        profile: Keeps several accounts on the same servers apart: nothing is shared between two profiles. None
+            takes MCP_OAUTH_SYNC_PROFILE, else "default".
+        vault_url: Address of the Vault; None takes VAULT_ADDR.
+        vault_token: Token for it; None takes VAULT_TOKEN.
+        vault_mount_point: Where its KV engine is mounted; None takes "secret".
+        vault_path_prefix: Where in it our entries lie; None takes "mcp-oauth-sync".
+        vault_namespace: Its namespace; None takes VAULT_NAMESPACE, else none.
+        store: A store to use instead of all that.
 
     Raises:
         StoreUnavailableError: The store cannot be used here.
+        ValueError: There is no such store, or the profile or namespace has characters it must not have.
 
     Example::
 
@@ -47,39 +60,49 @@ class TokenManager:
         backend: TokenStoreBackend | str = TokenStoreBackend.AUTO,
         *,
         password: str | None = None,
+        service_name: str | None = None,
         namespace: str = OAUTH,
+        backend_config: Mapping[str, object] | None = None,
+        vault_url: str | None = None,
+        vault_token: str | None = None,
+        vault_mount_point: str | None = None,
+        vault_path_prefix: str | None = None,
+        vault_namespace: str | None = None,
+        profile: str | None = None,
         store: SecureTokenStore | None = None,
     ) -> None:
-        """Open the store; nothing is touched yet."""
-        self.store = store or TokenStoreFactory.create(backend, token_dir=token_dir, password=password)
-        self.namespace = namespace
+        """Open the store; nothing is read, written or sent yet."""
+        vault = {
+            "vault_url": vault_url,
+            "vault_token": vault_token,
+            "vault_mount_point": vault_mount_point,
+            "vault_path_prefix": vault_path_prefix,
+            "vault_namespace": vault_namespace,
+        }
+        from .settings import StoreSettings  # loaded when a store is opened
 
-    def load_record(self, name: str) -> ServerRecord | None:
-        """Return everything a sign-in left behind, or None.
+        settings = StoreSettings(
+            directory=token_dir,
+            password=password,
+            service_name=service_name,
+            config={**(backend_config or {}), **{key: value for key, value in vault.items() if value is not None}},
+        )
+        self.profile = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+        self._application = namespace
+        super().__init__(store or _opened(backend, settings), _in_profile(namespace, self.profile))
+
+    def in_profile(self, profile: str) -> TokenManager:
+        """Return a manager of the same store for another account.
+
+        Args:
+            profile: Its name.
 
         Raises:
-            StoreCorruptError: There is one, but it cannot be read.
-            TokenStorageError: The store cannot be used now.
+            ValueError: The name has characters it must not have.
         """
-        return self.store.retrieve_record(name, namespace=self.namespace)
-
-    def save_record(self, name: str, record: ServerRecord) -> None:
-        """Keep a sign-in. A caller that changes one holds :meth:`exclusive` from its reading on.
-
-        Raises:
-            TokenStorageError: It could not be kept; what was there is untouched.
-        """
-        self.store.store_record(name, record, namespace=self.namespace)
-
-    def delete_record(self, name: str) -> bool:
-        """Remove a sign-in whole, registration and the link from its URL included; tell whether there was one.
-
-        Raises:
-            TokenStorageError: It could not be removed.
-        """
-        with self.exclusive(name):
-            linked = self.store.delete_generic(name, namespace=self._links)
-            return self.store.delete_generic(name, namespace=self.namespace) or linked
+        other = copy.copy(self)
+        other.profile, other.namespace = profile, _in_profile(self._application, profile)
+        return other
 
     def save_tokens(self, name: str, tokens: OAuthTokens) -> None:
         """Keep tokens, leaving the rest of the sign-in as it is. Raises as :meth:`save_record`."""
@@ -109,7 +132,7 @@ class TokenManager:
             if record is None or record.tokens is None:
                 return False
             if record.registration is None:
-                return self.store.delete_generic(name, namespace=self.namespace)
+                return self.delete_record(name)
             self.save_record(name, attrs.evolve(record, tokens=None))
             return True
 
@@ -133,64 +156,58 @@ class TokenManager:
             self.save_record(name, attrs.evolve(record, registration=None))
             return True
 
-    def find(self, server_url: str) -> tuple[str, ServerRecord | None]:
-        """Return (name, sign-in or None) for a server when the caller gives no name, reading each file once.
-
-        It is kept under the URL itself, unless a sign-in under a name of its own was linked to it. Raises as
-        :meth:`load_record`.
-        """
-        record = self.load_record(server_url)
-        if record is not None:
-            return server_url, record
-        name = self._linked(server_url)
-        return (server_url, None) if name is None else (name, self.load_record(name))
-
-    def name_for(self, server_url: str) -> str:
-        """Return the name that :meth:`find` gives, without reading a linked sign-in. Raises as :meth:`load_record`."""
-        return server_url if self.load_record(server_url) is not None else self._linked(server_url) or server_url
-
-    def _linked(self, server_url: str) -> str | None:
-        return self.store.retrieve_generic(server_url, namespace=self._links)
-
-    def link(self, server_url: str, name: str) -> None:
-        """Let a sign-in be found by its server's URL too; the first name stays. Raises as :meth:`save_record`."""
-        if name != server_url and self._linked(server_url) is None:
-            self.store.store_generic(server_url, name, namespace=self._links)
-
-    def unlink(self, server_url: str, name: str) -> None:
-        """Take back :meth:`link`. Raises as :meth:`delete_record`."""
-        if self._linked(server_url) == name:
-            self.store.delete_generic(server_url, namespace=self._links)
-
-    @property
-    def _links(self) -> str:
-        return _LINKS if self.namespace == OAUTH else f"{self.namespace} {_LINKS}"
-
-    def exclusive(
-        self, name: str, *, purpose: str = "refresh", timeout: float = TURN_TIMEOUT
-    ) -> AbstractContextManager[None]:
-        """Return the only turn for one name among threads and processes, as a context manager.
-
-        It is held around read-refresh-write and, for the purpose "sign-in", while a person is asked; never
-        while a request of the caller is under way. The thread that holds it may enter again.
-
-        Args:
-            name: The sign-in.
-            purpose: "refresh" or "sign-in"; the two do not wait for each other.
-            timeout: Seconds to wait for the turn.
+    def save_secret(self, token: StoredToken) -> None:
+        """Keep a secret of another kind under its own name: an API key, a bearer token, a password.
 
         Raises:
-            TokenStorageError: On entering: the turn did not come in time.
+            TokenStorageError: It could not be kept; what was there is untouched.
         """
-        identity, path = f"{id(self.store)}/{self.namespace}/{purpose}/{name}", None
-        if isinstance(self.store, EncryptedFileStore):
-            beside = self.store.path(name, self.namespace)
-            path = beside.with_name(f"{file_name(name)}.{purpose}.lock")
-            identity = str(path.absolute())  # so that two managers of one folder take turns, too
-        return exclusive(identity, path, timeout=timeout, name=name)
+        with self.store.exclusive(token.name, namespace=self._others):
+            self.store.store_secret(token, namespace=self._others)
+            self._note(token.name, self._others, token.token_type, token.metadata)
+
+    def load_secret(self, name: str) -> StoredToken | None:
+        """Return a secret of another kind, or None. Raises as :meth:`load_record`."""
+        return self.store.retrieve_secret(name, namespace=self._others)
+
+    def delete_secret(self, name: str) -> bool:
+        """Remove a secret of another kind; tell whether there was one.
+
+        Raises:
+            TokenStorageError: It could not be removed.
+        """
+        with self.store.exclusive(name, namespace=self._others):
+            there = self.store.delete_generic(name, namespace=self._others)
+            self._unnote(name, self._others)
+            return there
+
+    @property
+    def _others(self) -> str:
+        """The namespace of secrets of other kinds."""
+        return _in_profile(GENERIC if self._application == OAUTH else f"{self._application} {GENERIC}", self.profile)
 
 
-_defaults: dict[tuple[Path, str | None], TokenManager] = {}
+def _opened(backend: TokenStoreBackend | str, settings: StoreSettings) -> SecureTokenStore:
+    if backend != TokenStoreBackend.AUTO:
+        return open_store(backend, settings)
+    from .auto import AutoStore
+    from .choosing import settled
+
+    return settled(settings) or AutoStore(settings)
+
+
+def _in_profile(namespace: str, profile: str) -> str:
+    """Return the namespace of a profile's entries.
+
+    Raises:
+        ValueError: One of the two could be mistaken for another.
+    """
+    if "@" in namespace or not namespace:
+        raise ValueError(f"a namespace has at least one character and no '@': {namespace!r}")
+    return namespace if require_profile(profile) == DEFAULT_PROFILE else f"{namespace}@{profile}"
+
+
+_defaults: dict[tuple[Path, tuple[str | None, ...]], TokenManager] = {}
 
 
 def default_manager() -> TokenManager:
@@ -199,8 +216,9 @@ def default_manager() -> TokenManager:
     Raises:
         StoreUnavailableError: The default store cannot be used here.
     """
-    key = (default_directory(), os.environ.get(PASSWORD_VARIABLE))
+    said = tuple(os.environ.get(name) for name in (PASSWORD_VARIABLE, BACKEND_VARIABLE, PROFILE_VARIABLE))
+    key = (default_directory(), said)
     manager = _defaults.get(key)
     if manager is None:
-        manager = _defaults.setdefault(key, TokenManager(token_dir=key[0]))
+        manager = _defaults.setdefault(key, TokenManager())
     return manager

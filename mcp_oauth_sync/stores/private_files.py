@@ -15,6 +15,10 @@ from typing import TypeVar
 T = TypeVar("T")
 #: Largest file that is read or written.
 MAX_FILE = 1024 * 1024
+#: Folder, beside the files themselves, in which a file is written before it takes its place.
+TEMPORARY = ".tmp"
+#: Seconds after which a file in there was left by a process that is gone.
+ABANDONED = 3600.0
 #: Windows refuses to replace a file that somebody has open, and to open one that is being replaced.
 _WINDOWS = os.name == "nt"
 _TRIES, _PAUSE = 100, 0.01
@@ -30,18 +34,26 @@ def make_private_directory(path: Path) -> None:
     """Make a directory that only its owner can enter; an existing one that is open to others is closed.
 
     Parents that are missing are made as private: ``mkdir(parents=True)`` would leave their modes to the umask.
+    What is made survives a crash.
 
     Raises:
         OSError: It cannot be made.
     """
     try:
-        path.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700)
     except FileNotFoundError:
         if path.parent == path:
             raise
         make_private_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-    close_directory(path)
+        with suppress(FileExistsError):  # another process was quicker
+            path.mkdir(mode=0o700)
+    except OSError:
+        if not path.is_dir():
+            raise
+        close_directory(path)
+        return
+    with suppress(PermissionError):  # a folder of others that may be passed through only
+        sync_directory(path.parent)
 
 
 def close_directory(path: Path) -> None:
@@ -119,26 +131,60 @@ def write_private(path: Path, data: bytes) -> None:
     """Replace a file in one step that survives a crash: afterwards it is the old one or the new one.
 
     Raises:
+        OddFileError: The folder for files that are being written is a link or no folder.
         OSError: It could not be written; what was there is untouched.
     """
     if len(data) > MAX_FILE:
         raise OSError(errno.EFBIG, f"it would be larger than {MAX_FILE} bytes")
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(temporary, _CREATE | getattr(os, "O_CLOEXEC", 0), 0o600)
-    try:
+    folder = _temporary_folder(path.parent)
+    _sweep(folder)
+    for last in (False, True):
+        temporary = folder / secrets.token_hex(8)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _patiently(lambda: temporary.replace(path))
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+            _write_new(temporary, data)
+            _patiently(lambda temporary=temporary: temporary.replace(path))  # type: ignore[misc]
+            break
+        except BaseException as failure:
+            with suppress(OSError):
+                temporary.unlink()
+            # Somebody has swept it up: this process was asleep for an hour, or the clock was set.
+            if last or not isinstance(failure, FileNotFoundError):
+                raise
     sync_directory(path.parent)
+
+
+def _temporary_folder(parent: Path) -> Path:
+    folder = parent / TEMPORARY
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        with suppress(FileExistsError):  # another process was quicker
+            folder.mkdir(mode=0o700)
+        status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise OddFileError(errno.ENOTDIR, f"{folder} is not a folder")
+    return folder
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, _CREATE | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes have left. Only they leave anything, so there is next to nothing to look through."""
+    latest = time.time() - ABANDONED
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < latest:
+                    Path(entry.path).unlink()
 
 
 def remove_private(path: Path) -> bool:
@@ -152,6 +198,20 @@ def remove_private(path: Path) -> bool:
     except FileNotFoundError:
         return False
     sync_directory(path.parent)
+    return True
+
+
+def rename_private(path: Path, target: Path) -> bool:
+    """Let a file take the place of another durably; tell whether there was one to do so.
+
+    Raises:
+        OSError: It could not; both are as they were.
+    """
+    try:
+        _patiently(lambda: path.replace(target))
+    except FileNotFoundError:
+        return False
+    sync_directory(target.parent)
     return True
 
 

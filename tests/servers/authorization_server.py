@@ -90,9 +90,10 @@ class AuthorizationServer(Origin):
         self.omit_refresh_on_refresh = False
         self.refresh_error: tuple[str, int] | None = None
         self.refuse_early_refresh = False
+        self.forgive_lost_answers = False  # a used refresh token works until one that it led to is used
         # What happened
         self.registrations = self.authorizations = self.exchanges = 0
-        self.refreshes = self.revocations = self.reuses = self.code_reuses = 0
+        self.refreshes = self.revocations = self.reuses = self.code_reuses = self.forgiven = 0
         self.violations: list[str] = []
         self.ledger = Ledger()
         self.ledger.remember(self.initial_access_token)

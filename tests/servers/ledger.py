@@ -41,6 +41,8 @@ class Ledger:
         self.access: dict[str, Access] = {}
         self.refresh: dict[str, Grant] = {}
         self.used: set[str] = set()
+        self.led_to: dict[str, str] = {}  # refresh token -> the one it was given for
+        self.confirmed: set[str] = set()  # used ones whose answer certainly arrived: what it brought was used
         self.secrets: set[str] = set()
         self.offset = 0.0
 
@@ -70,10 +72,14 @@ class Ledger:
         self.access[token] = Access(grant, scope, None if ttl is None else self.now() + ttl)
         return token
 
-    def issue_refresh(self, grant: Grant) -> str:
-        """Issue a refresh token."""
+    def issue_refresh(self, grant: Grant, used: str | None = None) -> str:
+        """Issue a refresh token, in exchange for one that is used up by it."""
         token = self.new("refresh")
         self.refresh[token] = grant
+        if used is not None:
+            self.used.add(used)
+            self.led_to[token] = used
+            self.confirmed.add(self.led_to.get(used, ""))
         return token
 
     def active(self, token: str) -> Access | None:

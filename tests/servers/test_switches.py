@@ -138,6 +138,19 @@ def test_refresh_switches_rotate_omit_keep_and_refuse(server, client):
     assert server.violations == []
 
 
+def test_a_lost_answer_is_forgiven_until_what_it_led_to_is_used(server, client):
+    server.forgive_lost_answers = True
+    first = client.sign_in()
+    for _ in range(2):
+        lost = client.refresh(first["refresh_token"]).json()
+    found = client.refresh(first["refresh_token"]).json()
+    assert (server.refreshes, server.forgiven, server.reuses) == (3, 2, 0)
+    assert "access_token" in client.refresh(found["refresh_token"]).json()
+    assert client.refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
+    assert (server.forgiven, server.reuses) == (2, 1)
+    assert not server.is_active(lost["access_token"])
+
+
 def test_no_refresh_token_where_none_is_given_or_asked_for(server, client):
     server.issue_refresh = False
     assert "refresh_token" not in client.sign_in()

@@ -155,7 +155,8 @@ def _refresh(server: AuthorizationServer, exchange: Exchange, client: dict[str, 
         raise Refusal("invalid_grant", text, violation=foreign)
     if grant.client_id != client["client_id"]:
         raise Refusal("invalid_grant", "a refresh token of another client")
-    if value in ledger.used:
+    again = value in ledger.used
+    if again and (value in ledger.confirmed or not server.forgive_lost_answers):
         server.reuses += 1
         grant.revoked = True
         raise Refusal("invalid_grant", "refresh token used before", violation=False)
@@ -172,9 +173,9 @@ def _refresh(server: AuthorizationServer, exchange: Exchange, client: dict[str, 
     server.refreshes += 1
     if server.omit_refresh_on_refresh:
         return _tokens(server, grant, scope, None)
+    server.forgiven += again
     if server.rotate:
-        ledger.used.add(value)
-        return _tokens(server, grant, scope, ledger.issue_refresh(grant))
+        return _tokens(server, grant, scope, ledger.issue_refresh(grant, used=value))
     return _tokens(server, grant, scope, value)
 
 

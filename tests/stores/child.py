@@ -57,12 +57,29 @@ def first(folder: str, key: str) -> None:
     say("done")
 
 
+def first_with(folder: str, key: str, password: str) -> None:
+    """Be one of several that use a new folder at the same time, not all with the same password."""
+    say("ready")
+    wait()
+    say(outcome(lambda: EncryptedFileStore(Path(folder), password=password).store_generic(key, "v") or "done"))
+
+
 def hold(folder: str, name: str) -> None:
     """Hold a turn until told to leave."""
     with TokenManager(folder).exclusive(name):
         say("held")
         wait()
     say("left")
+
+
+def hold_and_fork(folder: str, name: str) -> None:
+    """Hold a turn with a forked child that lives on."""
+    with TokenManager(folder).exclusive(name):
+        say("held")
+        if os.fork() == 0:
+            say(os.getpid())
+            threading.Event().wait()
+        wait()
 
 
 def count(folder: str, rounds: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mcp_oauth_sync.stores import encrypted_file
+from mcp_oauth_sync.stores import sealing
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
+
+from .faults import Zygote, zygote
 
 
 @pytest.fixture
@@ -25,4 +28,12 @@ def files(folder: Path) -> EncryptedFileStore:
 @pytest.fixture
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Derive keys from passwords quickly."""
-    monkeypatch.setattr(encrypted_file, "ITERATIONS", 10)
+    monkeypatch.setattr(sealing, "ITERATIONS", 10)
+    monkeypatch.setattr(sealing, "_derived", {})
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Give the prepared process whose children's system calls go wrong."""
+    with zygote(tmp_path_factory.mktemp("faults")) as started:
+        yield started

@@ -30,18 +30,23 @@ def path(files: EncryptedFileStore) -> Path:
     return files.path("k")
 
 
-def refused(files: EncryptedFileStore, kind: type[TokenStorageError] = StoreCorruptError) -> None:
-    """See that the entry is refused for reading and writing, that nothing changes, and that others are not bothered."""
+def refused(
+    files: EncryptedFileStore, kind: type[TokenStorageError] = StoreCorruptError, *, reads: bool = False
+) -> None:
+    """See that the entry is refused for reading and writing, that nothing changes, and that others are not bothered.
+
+    ``reads`` means that it can still be read.
+    """
     before = snapshot(files.directory)
     for store in (files, EncryptedFileStore(files.directory)):
         for use in (
             lambda store=store: store.retrieve_generic("k", namespace="oauth"),
             lambda store=store: store.store_generic("k", "new", namespace="oauth"),
-        ):
+        )[reads:]:
             with pytest.raises(TokenStorageError) as caught:
                 use()
             assert type(caught.value) is kind
-            assert (caught.value.store, caught.value.name) == (files.name, "k")
+            assert (caught.value.store, caught.value.name) in ((files.name, "k"), (None, "k"))
             assert caught.value.hint
             assert SECRET not in str(caught.value)
         assert store.retrieve_generic("neighbour", namespace="oauth") == "fine"
@@ -253,7 +258,6 @@ def test_a_folder_of_a_namespace_that_is_a_link_is_refused(
         lambda: files.store_generic("k", "v", namespace="links"),
         lambda: files.retrieve_generic("k", namespace="links"),
         lambda: files.delete_generic("k", namespace="links"),
-        lambda: TokenManager(store=files, namespace="links").exclusive("k"),
     ):
         with pytest.raises(StoreCorruptError, match="symbolic link"):
             use()
@@ -261,9 +265,57 @@ def test_a_folder_of_a_namespace_that_is_a_link_is_refused(
     assert elsewhere.stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.parametrize("name", ["locks", "locks/oauth.d"])
+def test_a_folder_of_locks_that_is_a_link_is_refused(
+    files: EncryptedFileStore, path: Path, tmp_path: Path, name: str
+) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", files.directory / name
+    elsewhere.mkdir(mode=0o755)
+    if folder.exists():
+        folder.rename(tmp_path / "locks")
+    folder.symlink_to(elsewhere)
+    with pytest.raises(TokenStorageError, match="symbolic link"):
+        TokenManager(store=files).save_tokens("k", OAuthTokens(access_token="acc"))
+    assert list(elsewhere.iterdir()) == []
+    assert elsewhere.stat().st_mode & 0o777 == 0o755
+    assert files.retrieve_generic("k", namespace="oauth") == SECRET
+
+
+def test_the_lock_of_the_store_that_is_a_link_is_refused(
+    files: EncryptedFileStore, path: Path, untouched: Path
+) -> None:
+    lock = files.directory / "locks" / "store.lock"
+    lock.unlink()
+    lock.symlink_to(untouched)
+    refused(files, TokenStorageError, reads=True)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory", "huge"])
+def test_an_odd_name_of_an_entry_is_refused_and_takes_no_time(
+    files: EncryptedFileStore, path: Path, untouched: Path, kind: str
+) -> None:
+    name = "x" * 200
+    files.store_generic(name, "v", namespace="oauth")
+    noted = files.path(name).with_suffix(".name")
+    noted.unlink()
+    {
+        "link": lambda: noted.symlink_to("/dev/zero"),
+        "pipe": lambda: os.mkfifo(noted),
+        "directory": noted.mkdir,
+        "huge": lambda: os.truncate(os.open(noted, os.O_CREAT | os.O_WRONLY), 1 << 30),
+    }[kind]()
+    before = snapshot(files.directory)
+    assert sorted(files.list_generic(namespace="oauth")) == [("oauth", "k"), ("oauth", "neighbour")]
+    assert files.retrieve_generic(name, namespace="oauth") == "v"
+    with pytest.raises(StoreCorruptError):
+        files.store_generic(name, "new", namespace="oauth")
+    assert snapshot(files.directory) == before
+
+
 @pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "pipe", "directory"])
 def test_an_odd_lock_file_is_refused(files: EncryptedFileStore, path: Path, untouched: Path, kind: str) -> None:
-    lock = files.directory / "k.refresh.lock"
+    lock = files.directory / "locks" / "oauth.d" / "k.refresh.lock"
+    lock.parent.mkdir(mode=0o700)
     {
         "link": lambda: lock.symlink_to(untouched),
         "dangling link": lambda: lock.symlink_to(untouched.with_name("missing")),

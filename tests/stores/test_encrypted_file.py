@@ -12,8 +12,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.kdf import hkdf, pbkdf2
 
 from mcp_oauth_sync.exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError
-from mcp_oauth_sync.stores import TokenManager, private_files
-from mcp_oauth_sync.stores.encrypted_file import ITERATIONS, EncryptedFileStore
+from mcp_oauth_sync.stores import TokenManager, private_files, sealing
+from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 
 from .folders import modes, snapshot
 from .opener import key_from_file, key_from_password, open_sealed, parts
@@ -59,7 +59,7 @@ def test_a_file_sealed_with_the_key_file_opens_as_documented(files: EncryptedFil
 
 
 def test_a_file_sealed_with_a_password_opens_as_documented_after_600_000_rounds(folder: Path) -> None:
-    assert ITERATIONS == 600_000
+    assert sealing.ITERATIONS == 600_000
     EncryptedFileStore(folder, password="öpen sesame").store_generic("Notion", "tok", namespace="my app")
     sealed = (folder / "my%20app.d" / "%4eotion.enc").read_bytes()
     key = key_from_password("öpen sesame", sealed[:32])
@@ -152,16 +152,34 @@ def test_a_key_is_derived_once_per_salt_and_process(
         for name in ("a", "b"):
             store.store_generic(name, str(round_))
             assert store.retrieve_generic(name) == str(round_)
-    assert len(by_password) == 2
-    again = EncryptedFileStore(folder, password="open sesame")
-    assert [again.retrieve_generic("a"), again.retrieve_generic("a")] == ["2", "2"]
+    assert len(by_password) == 3, "two entries and the check of the store"
+    for again in (EncryptedFileStore(folder, password="open sesame") for _ in range(3)):
+        assert [again.retrieve_generic("a"), again.retrieve_generic("b")] == ["2", "2"]
+        again.store_generic("a", "2")
     assert len(by_password) == 3
+    with pytest.raises(StoreCorruptError):
+        EncryptedFileStore(folder, password="open sesamE").retrieve_generic("a")
+    assert len(by_password) == 4
+
+
+def test_what_is_remembered_of_a_derivation_holds_no_password_and_no_more_than_it_may(
+    folder: Path, few_rounds: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "_REMEMBERED", 3)
+    store = EncryptedFileStore(folder, password="open sesame")
+    for number in range(6):
+        store.store_generic(str(number), "v")
+    assert len(sealing._derived) == 3
+    assert {len(mark) for mark in sealing._derived} == {32}
+    assert "sesame" not in repr(vars(sealing))
+    assert [store.retrieve_generic(str(number)) for number in range(6)] == ["v"] * 6
 
 
 def test_threads_that_need_the_same_key_at_once_derive_it_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, by_password: list[tuple[object, ...]]
 ) -> None:
     EncryptedFileStore(folder, password="open sesame").store_generic("k", "v")
+    monkeypatch.setattr(sealing, "_derived", {})
     by_password.clear()
     store, read, start = EncryptedFileStore(folder, password="open sesame"), [], threading.Barrier(8)
 
@@ -183,7 +201,7 @@ def test_a_store_with_a_key_file_never_pays_for_a_password(
 ) -> None:
     files.store_generic("k", "v")
     assert files.retrieve_generic("k") == "v"
-    assert (len(by_password), len(by_key_file)) == (0, 1)
+    assert (len(by_password), len(by_key_file)) == (0, 2), "the entry and the check of the store"
 
 
 # Bound to the name
@@ -320,7 +338,7 @@ def test_processes_that_use_a_new_folder_at_once_agree_on_one_key(folder: Path) 
             assert child.hears() == "done"
     later = EncryptedFileStore(folder)
     assert [later.retrieve_generic(name) for name in names] == [f"value of {name}" for name in names]
-    assert list(folder.glob(".*")) == []
+    assert list(folder.rglob(".tmp/*")) == []
 
 
 # What lies on the disk
@@ -332,9 +350,16 @@ def test_every_file_and_folder_belongs_to_its_owner_alone(files: EncryptedFileSt
     files.store_generic("b", "v", namespace="my app")
     with manager.exclusive("a"):
         found = modes(files.directory)
-    folders = (".", "my%20app.d")
-    assert [found.pop(name) for name in folders] == ["0o700", "0o700"]
-    names = ("a.enc", "a.refresh.lock", "my%20app.d/b.enc", "store.key", "store.key.lock")
+    folders = (".", ".tmp", "my%20app.d", "my%20app.d/.tmp", "locks", "locks/oauth.d")
+    assert {found.pop(name) for name in folders} == {"0o700"}
+    names = (
+        "a.enc",
+        "my%20app.d/b.enc",
+        "store.key",
+        "store.check",
+        "locks/store.lock",
+        "locks/oauth.d/a.refresh.lock",
+    )
     assert found == dict.fromkeys(names, "0o600")
 
 
@@ -361,9 +386,8 @@ def test_what_its_owner_has_made_read_only_stays_so(files: EncryptedFileStore) -
     files.path("k").chmod(0o444)
     files.directory.chmod(0o555)
     assert files.retrieve_generic("k", namespace="oauth") == "v"
-    assert modes(files.directory) | {"store.key": ""} == {".": "0o500", "k.enc": "0o400", "store.key": ""} | {
-        "store.key.lock": "0o600"
-    }
+    found = modes(files.directory)
+    assert (found["."], found["k.enc"]) == ("0o500", "0o400")
     files.directory.chmod(0o700)
 
 

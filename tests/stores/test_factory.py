@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from mcp_oauth_sync import TokenStoreBackend, TokenStoreFactory
 from mcp_oauth_sync.exceptions import StoreUnavailableError
-from mcp_oauth_sync.stores import TokenManager, TokenStoreBackend, TokenStoreFactory, default_manager
+from mcp_oauth_sync.stores import TokenManager, default_manager
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
-from mcp_oauth_sync.stores.factory import default_directory
 from mcp_oauth_sync.stores.memory import MemoryStore
+from mcp_oauth_sync.stores.places import default_directory
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_oauth_sync.stores.file_names import file_name
+from mcp_oauth_sync.stores.file_names import entry_name, file_name
 
 quietly = settings(derandomize=True, database=None, deadline=None, max_examples=300)
 
@@ -148,3 +148,38 @@ def test_ten_thousand_names_get_ten_thousand_files() -> None:
     names = set(sorted(names)[:10_000])
     assert len(names) == 10_000
     assert collisions(names) == []
+
+
+# And back
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *AWKWARD], ids=[ascii(name[:30]) for name in (*PLAIN, *AWKWARD)])
+def test_the_name_is_had_from_that_of_the_file_unless_it_was_too_long(name: str) -> None:
+    written = file_name(name)
+    assert entry_name(written) == (None if written.startswith("%sha256-") else name)
+
+
+@quietly
+@given(st.text(st.characters(), min_size=1, max_size=40))
+def test_any_name_is_had_from_that_of_its_file(name: str) -> None:
+    written = file_name(name)
+    assert entry_name(written) == (None if written.startswith("%sha256-") else name)
+
+
+@settings(quietly, max_examples=2000)
+@given(
+    st.text(st.sampled_from("aA.%2e3d5f7a0_-cn\u00e9/:"), max_size=12) | st.from_regex(r"(con|%[0-9a-fA-F]{2}|.){1,4}")
+)
+def test_whatever_lies_in_the_folder_has_the_name_whose_file_it_is_or_none(written: str) -> None:
+    name = entry_name(written)
+    assert name is None or file_name(name) == written
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_an_escape_that_would_not_be_written_so_is_nobody_s(byte: int) -> None:
+    for written in (f"%{byte:02x}", f"a%{byte:02x}", f"%{byte:02X}", f"%{byte:02x}on", f"a%{byte:02x}%3a%2f"):
+        name = entry_name(written)
+        assert name is None or file_name(name) == written
+        if byte < 0x80:
+            meant = re.sub("%(..)", lambda escaped: chr(int(escaped[1], 16)), written)
+            assert (name == meant) == (file_name(meant) == written)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -133,7 +137,7 @@ def test_the_wait_for_a_thread_counts_for_the_wait_for_a_process(folder: Path, m
     waits: list[float] = []
 
     def lock(path: Path, *, timeout: float, mode: int, thread_local: bool) -> filelock.BaseFileLock:
-        waits.append(timeout)
+        waits.append(timeout)  # an older filelock, which has no fallback to refuse
         return FileLock(path, timeout=timeout, mode=mode, thread_local=thread_local)
 
     monkeypatch.setattr(filelock, "FileLock", lock)
@@ -168,14 +172,92 @@ def test_a_killed_holder_gives_the_turn_back_at_once(folder: Path) -> None:
 
 
 def test_a_lock_file_that_is_left_over_holds_nobody_up(folder: Path) -> None:
-    folder.mkdir(mode=0o700)
-    (folder / "x.refresh.lock").write_text("left over from long ago")
-    with TokenManager(folder).exclusive("x", timeout=0):
+    manager = TokenManager(folder)
+    lock = manager.store.lock_file("x", "oauth", "refresh")
+    assert lock is not None
+    lock.parent.mkdir(parents=True)
+    lock.write_text("left over from long ago")
+    with manager.exclusive("x", timeout=0):
         pass
 
 
 def test_a_forked_child_does_not_inherit_the_turns_of_threads_it_does_not_have(folder: Path) -> None:
     assert run("fork", folder) == [["TokenStorageError", 0]]
+
+
+def test_a_killed_process_holds_nothing_through_the_children_it_has_forked(folder: Path) -> None:
+    manager = TokenManager(folder)
+    with children(("hold_and_fork", folder, "x")) as [child]:
+        assert child.hears() == "held"
+        heir = child.hears()
+        child.process.kill()
+        child.process.wait()
+        try:
+            os.kill(heir, 0)
+            with manager.exclusive("x", timeout=0):
+                pass
+        finally:
+            os.kill(heir, signal.SIGKILL)
+
+
+def test_a_lock_file_that_somebody_replaced_meanwhile_gives_no_turn(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager, flock, others = TokenManager(folder), fcntl.flock, []
+    lock = manager.store.lock_file("x", "oauth", "refresh")
+    assert lock is not None
+
+    def replaced_just_now(descriptor: int, operation: int) -> None:
+        if not others:
+            lock.unlink()
+            others.append(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600))
+            flock(others[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_just_now)
+    try:
+        with pytest.raises(TokenStorageError, match="busy with 'x'"):
+            manager.exclusive("x", timeout=0.05).__enter__()
+    finally:
+        os.close(others[0])
+    with manager.exclusive("x", timeout=0):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_an_error_and_not_a_lock_that_goes_stale(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    manager = TokenManager(folder)
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(fcntl, "flock", refuse)
+            with pytest.raises(TokenStorageError, match="cannot be used") as caught:
+                manager.exclusive("x", timeout=1).__enter__()
+            assert "a file system with locks" in (caught.value.hint or "")
+    with manager.exclusive("x", timeout=0):
+        pass
+
+
+def test_a_turn_that_cannot_be_given_back_at_once_does_not_undo_what_was_done_in_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager, flock, failures = TokenManager(folder), fcntl.flock, [errno.EIO]
+
+    def fail_once(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_UN and failures:
+            raise OSError(failures.pop(), "broken")
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", fail_once)
+    with manager.exclusive("x", timeout=0):
+        manager.store.store_generic("k", "v")
+    assert failures == []
+    with children(("hold", folder, "x")) as [child]:
+        assert child.hears() == "held"
 
 
 def test_processes_that_read_change_and_write_lose_nothing_and_never_read_half_a_value(folder: Path) -> None:

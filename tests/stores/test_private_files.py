@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from .processes import Call, environment, traced
 
 def steps(calls: list[Call], path: Path) -> list[str]:
     """Return what was done to a file, its temporary file and its folder, one word per call."""
-    temporary = re.escape(f"{path.parent}/.{path.name}.") + r"[0-9a-f]{16}\.tmp"
+    temporary = re.escape(f"{path.parent}/.tmp/") + r"[0-9a-f]{16}"
     names = {temporary: "temporary", re.escape(str(path)): "file", re.escape(str(path.parent)): "folder"}
     done = []
     for call in calls:
@@ -79,64 +80,7 @@ def test_everything_is_private_from_the_moment_it_exists_whatever_the_umask(
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-# Failures and kills at a system call
-
-RENAMES = "rename,renameat,renameat2"
-
-
-@pytest.mark.strace
-@pytest.mark.parametrize(
-    ("fault", "left"),
-    [
-        ("write:error=ENOSPC:when=1", "old"),
-        ("write:error=EIO:when=1", "old"),
-        ("fsync:error=EIO:when=1", "old"),
-        (f"{RENAMES}:error=ENOSPC:when=1", "old"),
-        ("fsync:error=EIO:when=2", "new"),
-        ("write:signal=KILL:when=1", "old"),
-        ("fsync:signal=KILL:when=1", "old"),
-        (f"{RENAMES}:signal=KILL:when=1", "either"),
-        ("fsync:signal=KILL:when=2", "new"),
-    ],
-)
-def test_a_failure_or_a_kill_leaves_the_old_value_or_the_new(
-    files: EncryptedFileStore, tmp_path: Path, fault: str, left: str
-) -> None:
-    files.store_generic("k", "old", namespace="oauth")
-    files.store_generic("neighbour", "fine", namespace="oauth")
-    status, calls = traced(tmp_path / "log", "store", files.directory, "k", "new", inject=fault)
-    assert status != 0
-    if "error" in fault:
-        assert any("(INJECTED)" in call.result for call in calls)
-        assert list(files.directory.glob(".*")) == [], "temporary files are removed after an error"
-    store = EncryptedFileStore(files.directory)
-    values = {"old", "new"} if left == "either" else {left}
-    assert store.retrieve_generic("k", namespace="oauth") in values
-    assert store.retrieve_generic("neighbour", namespace="oauth") == "fine"
-    store.store_generic("k", "newer", namespace="oauth")
-    assert store.retrieve_generic("k", namespace="oauth") == "newer"
-
-
-@pytest.mark.strace
-@pytest.mark.parametrize(
-    "fault", ["write:signal=KILL:when=1", f"{RENAMES}:signal=KILL:when=1", "fsync:error=EIO:when=1"]
-)
-def test_a_kill_while_the_key_is_made_leaves_a_store_that_works(folder: Path, tmp_path: Path, fault: str) -> None:
-    status, _ = traced(tmp_path / "log", "store", folder, "k", "v", inject=fault)
-    assert status != 0
-    store = EncryptedFileStore(folder)
-    assert store.retrieve_generic("k", namespace="oauth") is None
-    store.store_generic("k", "v", namespace="oauth")
-    assert EncryptedFileStore(folder).retrieve_generic("k", namespace="oauth") == "v"
-
-
-@pytest.mark.strace
-def test_an_interrupted_write_is_finished(files: EncryptedFileStore, tmp_path: Path) -> None:
-    files.store_generic("k", "old", namespace="oauth")
-    status, calls = traced(tmp_path / "log", "store", files.directory, "k", "new", inject="write:error=EINTR:when=1")
-    assert status == 0
-    assert sum("EINTR" in call.result for call in calls) == 1
-    assert files.retrieve_generic("k", namespace="oauth") == "new"
+# Failures and leftovers; tests/stores/test_save_faults.py goes through every system call
 
 
 def test_a_write_in_small_pieces_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +94,7 @@ def test_a_write_in_small_pieces_is_finished(tmp_path: Path, monkeypatch: pytest
 def test_a_write_that_fails_or_is_broken_off_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    (tmp_path / "f").write_bytes(b"old")
+    write_private(tmp_path / "f", b"old")
     before = snapshot(tmp_path)
     for failure in (OSError(errno.EIO, "input/output error"), KeyboardInterrupt()):
 
@@ -162,6 +106,65 @@ def test_a_write_that_fails_or_is_broken_off_leaves_the_old_file_and_nothing_els
             with pytest.raises(type(failure)):
                 write_private(tmp_path / "f", b"new")
         assert snapshot(tmp_path) == before
+
+
+def leftover(path: Path, *, age: float) -> Path:
+    """Leave a file behind as a process that was killed while it wrote."""
+    path.write_bytes(b"half a fi")
+    os.utime(path, times=(time.time() - age,) * 2)
+    return path
+
+
+def test_what_killed_processes_left_is_swept_up_by_a_later_write_and_what_is_being_written_is_not(
+    tmp_path: Path,
+) -> None:
+    write_private(tmp_path / "f", b"old")
+    folder = tmp_path / ".tmp"
+    abandoned = leftover(folder / "0123456789abcdef", age=private_files.ABANDONED + 60)
+    alive = leftover(folder / "fedcba9876543210", age=private_files.ABANDONED - 60)
+    (folder / "a folder").mkdir()
+    os.utime(folder / "a folder", times=(0, 0))
+    write_private(tmp_path / "f", b"new")
+    assert not abandoned.exists()
+    assert alive.read_bytes() == b"half a fi"
+    assert (folder / "a folder").is_dir()
+    assert read_private(tmp_path / "f") == b"new"
+
+
+def test_a_write_that_slept_so_long_that_it_was_swept_up_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_private(tmp_path / "f", b"old")
+    replace, swept = Path.replace, []
+
+    def sleep_at_first(path: Path, target: Path) -> Path:
+        if not swept:
+            swept.append(path)
+            path.unlink()
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", sleep_at_first)
+    write_private(tmp_path / "f", b"new")
+    assert (read_private(tmp_path / "f"), len(swept)) == (b"new", 1)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "file", "pipe"])
+def test_an_odd_thing_in_place_of_the_folder_for_writing_is_refused(tmp_path: Path, kind: str) -> None:
+    write_private(tmp_path / "f", b"old")
+    odd, elsewhere = tmp_path / ".tmp", tmp_path / "elsewhere"
+    odd.rmdir()
+    elsewhere.mkdir(mode=0o755)
+    {
+        "link": lambda: odd.symlink_to(elsewhere),
+        "dangling link": lambda: odd.symlink_to(tmp_path / "missing"),
+        "file": lambda: odd.write_text("mine"),
+        "pipe": lambda: os.mkfifo(odd),
+    }[kind]()
+    before = snapshot(tmp_path)
+    with pytest.raises(OddFileError, match="is not a folder"):
+        write_private(tmp_path / "f", b"new")
+    assert snapshot(tmp_path) == before
+    assert elsewhere.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_folder_that_cannot_be_synced_is_no_failure_but_one_that_breaks_is(
@@ -211,6 +214,14 @@ def test_existing_parents_keep_their_modes(tmp_path: Path) -> None:
     make_private_directory(tmp_path / "open" / "a" / "b")
     found = [stat.S_IMODE((tmp_path / part).stat().st_mode) for part in ("open", "open/a", "open/a/b")]
     assert found == [0o755, 0o700, 0o700]
+
+
+def test_a_folder_that_is_made_survives_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(private_files, "sync_directory", synced.append)
+    for _ in range(2):
+        make_private_directory(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
 
 
 def test_a_folder_that_is_not_there_any_more_is_an_error_and_not_a_loop(tmp_path: Path) -> None:
@@ -279,7 +290,7 @@ def test_on_windows_patience_ends_after_a_second(
     with pytest.raises(PermissionError):
         write_private(tmp_path / "f", b"new")
     assert sum(windows) == pytest.approx(1.0)
-    assert list(tmp_path.glob(".*")) == []
+    assert list(tmp_path.rglob(".tmp/*")) == []
 
 
 def test_elsewhere_a_refusal_is_told_at_once(

@@ -1,42 +1,147 @@
-"""A process with a sign-in of its own memory: told how many threads shall call, it says what each of them got."""
+"""A mother of processes that each have a sign-in of their own memory and call a server when they are told to.
+
+The mother has loaded everything and done nothing; whenever she gets a socket she forks a child that talks through
+it, in lines of JSON. A child is told how many threads shall call (`threads`, each `calls` times), how far ahead of
+the machine's its clock is (`ahead`, in seconds) and where it shall stop for good (`stop`). It says what each call
+got, how many authorization URLs it has shown, and when it was done.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any
 
 import requests
 
-from mcp_oauth_sync import CallbackPrompt, NoPrompt, OAuth, Prompt
-from tests.scene import PING
-from tests.servers import Person
+from mcp_oauth_sync import CallbackPrompt, NoPrompt, OAuth, Prompt, TokenManager
+from mcp_oauth_sync.authorizer import asking, authorizer, held
+from mcp_oauth_sync.models import client, tokens
+from mcp_oauth_sync.protocol import token_endpoint
+from tests.servers.person import Person
+
+#: Shortens the leases among hosts, in seconds.
+LEASE_VARIABLE = "TEST_LEASE"
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 
-def main(url: str, whom: str) -> None:
-    """Read a number of threads per line, answer with a line of JSON."""
-    person, shown = Person(), []
+class Clock:
+    """The clocks as the package sees them; they can be put forward."""
 
-    def show(authorization_url: str) -> None:
-        shown.append(authorization_url)
-        person.in_thread(authorization_url)
+    ahead = 0.0
+    sleep = staticmethod(time.sleep)
 
-    prompt: Prompt = CallbackPrompt(show) if whom == "person" else NoPrompt()
-    with requests.Session() as session:
-        session.auth = OAuth(url, prompt=prompt)
+    def time(self) -> float:
+        return time.time() + self.ahead
 
-        def call(_: int) -> int | str:
-            try:
-                return session.post(url, json=PING, timeout=60).status_code
-            except Exception as failure:
-                return f"{type(failure).__name__}: {failure}"
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
 
-        print("ready", flush=True)
-        for line in sys.stdin:
-            with ThreadPoolExecutor(int(line)) as pool:
-                got = list(pool.map(call, range(int(line))))
-            person.join()
-            print(json.dumps({"got": got, "shown": len(shown)}), flush=True)
+
+class Child:
+    """A program that uses the library.
+
+    Args:
+        url: The MCP server.
+        whom: "person" or "nobody" to ask.
+        channel: Who tells it what to do.
+    """
+
+    def __init__(self, url: str, whom: str, channel: socket.socket) -> None:
+        self.url, self.person, self.shown = url, Person(), 0
+        self.lines = channel.makefile("rw")
+        self.session = requests.Session()
+        prompt: Prompt = CallbackPrompt(self.show) if whom == "person" else NoPrompt()
+        self.session.auth = OAuth(url, prompt=prompt)
+        self.clock = Clock()
+        for room in (asking, authorizer, held, client, tokens, token_endpoint):
+            room.time = self.clock  # type: ignore[attr-defined]
+
+    def show(self, authorization_url: str) -> None:
+        """Be shown an authorization URL, and open it."""
+        self.shown += 1
+        self.person.in_thread(authorization_url)
+
+    def run(self) -> None:
+        """Do as told until nobody tells anything any more."""
+        self.say(os.getpid())
+        for line in self.lines:
+            told = json.loads(line)
+            self.clock.ahead = told["ahead"]
+            if told["stop"]:
+                self.stop_when(told["stop"])
+            with ThreadPoolExecutor(told["threads"]) as pool:
+                got = list(pool.map(self.call, range(told["threads"] * told["calls"])))
+            done = time.monotonic()
+            self.person.join()
+            self.say({"got": got, "shown": self.shown, "done": done})
+        self.session.close()
+
+    def call(self, _: int) -> int | str:
+        """Call the server; return the status or what went wrong."""
+        try:
+            return self.session.post(self.url, json=PING, timeout=60).status_code
+        except Exception as failure:
+            return f"{type(failure).__name__}: {failure}"
+
+    def say(self, what: object) -> None:
+        self.lines.write(f"{json.dumps(what)}\n")
+        self.lines.flush()
+
+    def stop_when(self, moment: str) -> None:
+        """Stop for good in the middle of a turn: when the sign-in is "read", or "written"."""
+        name = {"read": "load_record", "written": "save_record"}[moment]
+        original = getattr(TokenManager, name)
+
+        def stop(*arguments: Any, **options: Any) -> None:
+            original(*arguments, **options)
+            self.say(moment)
+            threading.Event().wait()
+
+        setattr(TokenManager, name, stop)
+
+
+def load() -> None:
+    """Load what all of the children would load."""
+    rooms = {
+        "encrypted_file": ["cryptography.hazmat.primitives.ciphers.aead"],
+        "secret_service": [
+            "keyring.backends.SecretService",
+            "secretstorage",
+            "mcp_oauth_sync.stores.os_keyring.systems",
+        ],
+        "vault": ["hvac", "mcp_oauth_sync.stores.vault.store"],
+    }
+    for room in ("filelock", "mcp_oauth_sync.authorizer.refresh", *rooms[os.environ["MCP_OAUTH_SYNC_BACKEND"]]):
+        import_module(room)
+
+
+def main(url: str, whom: str, descriptor: str) -> None:
+    """Fork a child per socket received, and outlive them all."""
+    load()
+    if lease := os.environ.get(LEASE_VARIABLE):
+        from mcp_oauth_sync.stores.vault import lease as vault_lease
+
+        vault_lease.LEASE = float(lease)
+    with socket.socket(fileno=int(descriptor)) as orders:
+        while sockets := socket.recv_fds(orders, 1, 1)[1]:
+            if os.fork() == 0:
+                orders.close()
+                with socket.socket(fileno=sockets[0]) as channel:
+                    Child(url, whom, channel).run()
+                return
+            os.close(sockets[0])
+    try:
+        while True:
+            os.wait()
+    except ChildProcessError:
+        pass
 
 
 if __name__ == "__main__":

@@ -3,13 +3,78 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Seconds after which a process that says nothing hangs.
+PATIENCE = 90.0
+
+
+class Answer(NamedTuple):
+    """What became of the calls of one process.
+
+    Attributes:
+        got: The status of each, or what went wrong.
+        shown: How many authorization URLs the process has shown so far.
+        done: When it was done, in the seconds of `time.monotonic`.
+    """
+
+    got: list[int | str]
+    shown: int
+    done: float
+
+
+class Member:
+    """One process, as in `child.py`, from this side."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        channel.settimeout(PATIENCE)
+        self.channel = channel
+        self.lines = channel.makefile("rw")
+        self.pid = 0
+
+    def tell(self, threads: int = 1, *, calls: int = 1, ahead: float = 0.0, stop: str | None = None) -> None:
+        """Let so many threads call at once, each so often.
+
+        Args:
+            threads: How many.
+            calls: How often.
+            ahead: By how many seconds its clock is ahead.
+            stop: "read" or "written" stops it for good, in its turn, when it has done that to the sign-in.
+        """
+        self.lines.write(f"{json.dumps({'threads': threads, 'calls': calls, 'ahead': ahead, 'stop': stop})}\n")
+        self.lines.flush()
+
+    def hear(self) -> Any:
+        """Return the next thing it says."""
+        line = self.lines.readline()
+        assert line, f"process {self.pid} has ended"
+        return json.loads(line)
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory runs out, and wait until it has ended."""
+        os.kill(self.pid, signal.SIGKILL)
+        try:
+            while self.channel.recv(4096):
+                pass
+        except ConnectionResetError:  # it had not read what it was told
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Tell it nothing any more."""
+        self.lines.close()
+        self.channel.close()
 
 
 class Fleet:
@@ -19,45 +84,73 @@ class Fleet:
         url: The MCP server.
         size: How many.
         whom: "person" or "nobody" to ask.
+        environment: Variables that are different there.
     """
 
-    def __init__(self, url: str, size: int, whom: str = "nobody") -> None:
-        command = [sys.executable, "-m", "tests.stories.child", url, whom]
-        pipe = subprocess.PIPE
-        self.children = [
-            subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, bufsize=1) for _ in range(size)
-        ]
+    def __init__(
+        self, url: str, size: int, whom: str = "nobody", *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._orders, theirs = socket.socketpair()
+        with theirs:
+            self._mother = subprocess.Popen(
+                [sys.executable, "-m", "tests.stories.child", url, whom, str(theirs.fileno())],
+                cwd=ROOT,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self.size = size
+        self.members: list[Member] = []
 
     def __enter__(self) -> Fleet:
-        for child in self.children:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n"
+        self.grow(self.size)
         return self
 
-    def tell(self, threads: int) -> None:
-        """Let every process call from so many threads at once."""
-        for child in self.children:
-            assert child.stdin is not None
-            child.stdin.write(f"{threads}\n")
-            child.stdin.flush()
+    def grow(self, size: int = 1) -> None:
+        """Add processes."""
+        added = []
+        for _ in range(size):
+            ours, theirs = socket.socketpair()
+            with theirs:
+                socket.send_fds(self._orders, [b"+"], [theirs.fileno()])
+            added.append(Member(ours))
+            self.members.append(added[-1])
+        for member in added:
+            member.pid = member.hear()
 
-    def answers(self) -> list[dict[str, Any]]:
+    def kill(self, member: Member) -> None:
+        """Kill one of the processes."""
+        self.members.remove(member)
+        member.kill()
+
+    def tell(self, threads: int = 1, **order: Any) -> None:
+        """Tell every process the same."""
+        for member in self.members:
+            member.tell(threads, **order)
+
+    def answers(self) -> list[Answer]:
         """Wait for what every process got."""
-        lines = [child.stdout.readline() for child in self.children if child.stdout is not None]
-        return [json.loads(line) for line in lines]
+        return [Answer(**member.hear()) for member in self.members]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in self.children:
-            if error is not None:
-                child.kill()
-            for stream in (child.stdin, child.stdout):
-                if stream is not None:
-                    stream.close()
-            try:
-                child.wait(20)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-                raise
+        self._orders.close()
+        for member in self.members:
+            if error is not None and member.pid:
+                os.kill(member.pid, signal.SIGKILL)
+            member.close()
+        try:
+            self._mother.wait(20)
+        except subprocess.TimeoutExpired:
+            self._mother.kill()
+            self._mother.wait()
+            raise
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that happens elsewhere."""
+    tick, deadline = threading.Event(), time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        tick.wait(0.01)

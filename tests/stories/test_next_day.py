@@ -25,7 +25,7 @@ def test_a_new_process_refreshes_at_the_stored_endpoint_and_fetches_no_metadata(
     scene.expire()
     with Fleet(scene.url, 1) as fleet:
         fleet.tell(1)
-        assert fleet.answers() == [{"got": [200], "shown": 0}]
+        assert [answer.got for answer in fleet.answers()] == [[200]]
     assert paths(scene.az.log) == ["POST /oauth2/api/v1/token 200"]
     assert paths(scene.mcp.log) == ["POST /mcp 200"]
 

@@ -195,6 +195,9 @@ class OwnStore(SecureTokenStore):
     def retrieve_generic(self, key: str, *, namespace: str = "generic") -> str | None:
         return self.kept.get((namespace, key))
 
+    def list_generic(self, *, namespace: str | None = None) -> list[tuple[str, str]]:
+        return [place for place in self.kept if namespace in (None, place[0])]
+
     def delete_generic(self, key: str, *, namespace: str = "generic") -> bool:
         return self.kept.pop((namespace, key), None) is not None
 

@@ -1,0 +1,1 @@
+"""Figures, taken by hand: each room is a program that prints some."""

@@ -1,0 +1,155 @@
+"""The prepared process of :mod:`tests.stores.faults`: forks children that use a store once, when told to.
+
+Takes lines on standard input (JSON lists) and answers each with a number.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from mcp_oauth_sync.exceptions import TokenStorageError
+from mcp_oauth_sync.models.record import ServerRecord
+from mcp_oauth_sync.models.tokens import OAuthTokens
+from mcp_oauth_sync.stores import TokenManager, sealing
+from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
+
+from .faults import DONE, REFUSED
+
+#: The name that is used, too long for the name of a file, and one that was there before.
+NAME, NEIGHBOUR = "server " * 30, "neighbour"
+#: For Linux with the Yama module: who may trace this process.
+PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)
+FEW_ROUNDS = 10
+OLD_PASSWORD, NEW_PASSWORD = "old password", "new password"
+
+
+def record(refresh_token: str) -> ServerRecord:
+    tokens = OAuthTokens(access_token=f"for {refresh_token}", refresh_token=refresh_token, scope="a", issued_at=1000.0)
+    return ServerRecord(tokens=tokens, server_url="https://mcp.example.com/mcp")
+
+
+def encrypted_file(folder: Path) -> TokenManager:
+    return TokenManager(folder, "encrypted_file")
+
+
+def encrypted_file_with_password(folder: Path) -> TokenManager:
+    return TokenManager(folder, "encrypted_file", password=OLD_PASSWORD)
+
+
+class IndexedStore(EncryptedFileStore):
+    """Stands for a store that cannot list, and so notes its names in the index."""
+
+    indexed = True
+
+
+def with_index(folder: Path) -> TokenManager:
+    return TokenManager(store=IndexedStore(folder))
+
+
+#: Kinds of store; each opens the one in a folder. A server's store has its address in a file in the folder.
+STORES: dict[str, Callable[[Path], TokenManager]] = {
+    "encrypted_file": encrypted_file,
+    "encrypted_file_with_password": encrypted_file_with_password,
+    "with_index": with_index,
+}
+
+
+def save(manager: TokenManager) -> None:
+    """Do as a refresh does."""
+    with manager.exclusive(NAME):
+        manager.load_record(NAME)
+        manager.save_record(NAME, record("new"))
+
+
+def delete(manager: TokenManager) -> None:
+    manager.delete_record(NAME)
+
+
+def change_password(manager: TokenManager) -> None:
+    assert isinstance(manager.store, EncryptedFileStore)
+    manager.store.change_password(NEW_PASSWORD)
+
+
+def drop_password(manager: TokenManager) -> None:
+    assert isinstance(manager.store, EncryptedFileStore)
+    manager.store.change_password(None)
+
+
+def save_on(manager: TokenManager) -> None:
+    """Save until killed: a few names in turn, now and then a new one, now and then removing one."""
+    for number in itertools.count():
+        name = f"server-{number % 3}"
+        with manager.exclusive(name):
+            manager.load_record(name)
+            manager.save_record(name, record(f"{os.getpid()}-{number}"))
+        if number % 5 == 4:
+            with manager.exclusive("now and then"):
+                manager.delete_record("now and then")
+                manager.save_record("now and then", record("old"))
+
+
+ACTS = {act.__name__: act for act in (save, delete, change_password, drop_password, save_on)}
+
+
+def forked(store: str, folder: Path, act: str, told: Path) -> None:
+    """Be the child: wait, do it, and end without another call."""
+    status = 1
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)
+        manager = STORES[store](folder)
+        signal.sigwait([signal.SIGUSR1])
+        ACTS[act](manager)
+        status = DONE
+    except TokenStorageError:
+        status = REFUSED
+    except BaseException:
+        told.write_text(traceback.format_exc())
+    finally:
+        os._exit(status)
+
+
+def warm_up() -> None:
+    """Load everything that is loaded on the way."""
+    with tempfile.TemporaryDirectory() as folder:
+        for opened in STORES.values():
+            manager = opened(Path(folder) / opened.__name__)
+            save(manager)
+            delete(manager)
+            change_password(manager)
+            drop_password(manager)
+
+
+def main() -> None:
+    logging.disable()
+    warnings.simplefilter("ignore")
+    sealing.ITERATIONS = FEW_ROUNDS
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    warm_up()
+    for line in sys.stdin:
+        what, *rest = json.loads(line)
+        answer = 0
+        if what == "fork":
+            answer = os.fork()
+            if answer == 0:
+                store, folder, act, told = rest
+                forked(store, Path(folder), act, Path(told))
+        elif what == "go":
+            os.kill(int(rest[0]), signal.SIGUSR1)
+        elif what == "wait":
+            answer = os.waitstatus_to_exitcode(os.waitpid(int(rest[0]), 0)[1])
+        print(answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Processes that are killed, in every kind of store: nobody waits for the dead, and nobody is signed out.
+
+A process that is killed between the answer to its refresh and the end of saving it takes the only good refresh token
+with it. A client cannot prevent that; an authorization server can, by forgiving a lost answer. At every other moment
+a death is harmless whatever the server is like.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mcp_oauth_sync import NoPrompt
+from tests.scene import Scene
+from tests.servers import gate
+
+from .fleet import Fleet, until
+
+DAY = 24 * 3600.0
+FINE = [200, 200]
+
+
+@pytest.fixture
+def scene(store: str) -> Iterator[Scene]:
+    with Scene() as made:
+        made.sign_in()
+        yield made
+        # Nobody was signed out: who comes now can refresh.
+        before = made.az.refreshes
+        made.expire()
+        assert made.post(made.oauth(prompt=NoPrompt()), timeout=60).status_code == 200
+        assert made.az.refreshes == before + 1
+        assert (made.az.registrations, made.az.authorizations, made.az.reuses) == (1, 1, 0)
+
+
+@pytest.mark.timeout(240)
+def test_processes_killed_at_random_moments_sign_nobody_out(scene: Scene) -> None:
+    scene.az.forgive_lost_answers = True
+    dice = random.Random()
+    with Fleet(scene.url, 6) as fleet:
+        for expiry in range(8):
+            scene.az.expire_all_access_tokens()
+            arrived = threading.Event()
+            if expiry % 2:  # near the refresh; else near the start
+                scene.az.fault("/token", gate(arrived, arrived=arrived), times=1)
+            else:
+                arrived.set()
+            fleet.tell(2)
+            assert arrived.wait(60)
+            for victim in dice.sample(fleet.members, 3):
+                threading.Event().wait(dice.uniform(0, 0.03))
+                fleet.kill(victim)
+            assert [answer.got for answer in fleet.answers()] == [FINE] * 3
+            fleet.grow(3)
+    assert scene.az.refreshes == 8 + scene.az.forgiven
+
+
+@pytest.mark.timeout(240)
+def test_a_refresh_is_taken_over_from_the_dead_and_the_dead_among_the_waiting_do_not_matter(scene: Scene) -> None:
+    scene.az.expire_all_access_tokens()
+    arrived = threading.Event()
+    scene.az.fault("/token", gate(threading.Event(), arrived=arrived), times=1)
+    with Fleet(scene.url, 4) as fleet:
+        refreshing, waiting, *others = fleet.members
+        refreshing.tell(2)
+        assert arrived.wait(60)
+        fleet.members.remove(refreshing)
+        fleet.tell(2)
+        until(lambda: sum(exchange.status == 401 for exchange in scene.mcp.requests()) == 8)
+        fleet.kill(waiting)
+        refreshing.kill()
+        assert [member.hear()["got"] for member in others] == [FINE] * 2
+        assert scene.az.refreshes == 1
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("moment", ["read", "written"])
+def test_a_process_killed_in_its_turn_before_it_asks_or_after_it_has_stored_is_harmless(
+    scene: Scene, moment: str
+) -> None:
+    with Fleet(scene.url, 3) as fleet:
+        first, *others = fleet.members
+        fleet.tell(2)
+        assert [answer.got for answer in fleet.answers()] == [FINE] * 3
+        scene.az.expire_all_access_tokens()
+        first.tell(2, stop=moment)
+        assert first.hear() == moment
+        for member in others:
+            member.tell(2)
+        fleet.kill(first)
+        assert [answer.got for answer in fleet.answers()] == [FINE] * 2
+        assert scene.az.refreshes == 1
+
+
+@pytest.mark.timeout(240)
+def test_a_process_killed_inside_a_request_of_its_caller_is_harmless(scene: Scene) -> None:
+    with Fleet(scene.url, 3) as fleet:
+        scene.az.advance(DAY)
+        arrived = threading.Event()
+        scene.mcp.fault(scene.mcp.path, gate(threading.Event(), arrived=arrived), times=1)
+        fleet.members[0].tell(1, ahead=DAY)
+        assert arrived.wait(60)
+        assert scene.az.refreshes == 1
+        fleet.kill(fleet.members[0])
+        fleet.tell(2, ahead=DAY)
+        assert [answer.got for answer in fleet.answers()] == [FINE] * 2
+        assert scene.az.refreshes == 1
