@@ -17,12 +17,14 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mcp_oauth_sync.exceptions import TokenStorageError
 from mcp_oauth_sync.models.record import ServerRecord
 from mcp_oauth_sync.models.tokens import OAuthTokens
-from mcp_oauth_sync.stores import TokenManager, sealing
+from mcp_oauth_sync.stores import TokenManager, sealing, time_limit
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
+from mcp_oauth_sync.stores.os_keyring import calls
 
 from .faults import DONE, REFUSED
 
@@ -31,6 +33,8 @@ NAME, NEIGHBOUR = "server " * 30, "neighbour"
 #: For Linux with the Yama module: who may trace this process.
 PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)
 FEW_ROUNDS = 10
+#: The file that says where the server of a store is.
+SERVER = "server.json"
 OLD_PASSWORD, NEW_PASSWORD = "old password", "new password"
 
 
@@ -57,11 +61,45 @@ def with_index(folder: Path) -> TokenManager:
     return TokenManager(store=IndexedStore(folder))
 
 
+class OnTheSpot:
+    """A call in the thread of who waits for it: strace counts the calls of each thread by itself."""
+
+    def __init__(self, call: Callable[[], Any], name: str) -> None:
+        self._call = call
+
+    def result(self, seconds: float) -> Any:
+        return self._call()
+
+
+def _service(folder: Path) -> dict[str, str]:
+    """Return what the file in a folder says of the server."""
+    said: dict[str, str] = json.loads((folder / SERVER).read_text())
+    return said
+
+
+def secret_service(folder: Path) -> TokenManager:
+    os.environ["DBUS_SESSION_BUS_ADDRESS"] = _service(folder)["address"]
+    return TokenManager(backend="secret_service", service_name=f"faults of {folder.name}")
+
+
+def vault(folder: Path) -> TokenManager:
+    said = _service(folder)
+    return TokenManager(
+        backend="vault",
+        vault_url=said["url"],
+        vault_token=said["token"],
+        vault_mount_point=said["mount"],
+        vault_path_prefix=folder.name,
+    )
+
+
 #: Kinds of store; each opens the one in a folder. A server's store has its address in a file in the folder.
+SERVICES: dict[str, Callable[[Path], TokenManager]] = {"secret_service": secret_service, "vault": vault}
 STORES: dict[str, Callable[[Path], TokenManager]] = {
     "encrypted_file": encrypted_file,
     "encrypted_file_with_password": encrypted_file_with_password,
     "with_index": with_index,
+    **SERVICES,
 }
 
 
@@ -119,10 +157,22 @@ def forked(store: str, folder: Path, act: str, told: Path) -> None:
         os._exit(status)
 
 
-def warm_up() -> None:
-    """Load everything that is loaded on the way."""
+def warm_up(service: str | None) -> None:
+    """Load everything that is loaded on the way.
+
+    Args:
+        service: "KIND FOLDER" of the only store to use; None takes the files.
+    """
+    if service is not None:
+        kind, _, folder = service.partition(" ")
+        for room in (time_limit, calls):
+            room.Waiting = OnTheSpot  # type: ignore[misc, assignment]
+        manager = SERVICES[kind](Path(folder))
+        save(manager)
+        delete(manager)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        for opened in STORES.values():
+        for opened in (encrypted_file, encrypted_file_with_password, with_index):
             manager = opened(Path(folder) / opened.__name__)
             save(manager)
             delete(manager)
@@ -135,7 +185,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     sealing.ITERATIONS = FEW_ROUNDS
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    warm_up()
+    warm_up(sys.argv[1] if len(sys.argv) > 1 else None)
     for line in sys.stdin:
         what, *rest = json.loads(line)
         answer = 0

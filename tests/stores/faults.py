@@ -26,8 +26,8 @@ from .processes import environment
 NOT_OF_THE_STORE = frozenset(
     "mmap munmap mremap mprotect madvise brk futex futex_wait futex_wake sched_yield sched_getaffinity clone clone3 "
     "set_robust_list rseq prctl rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait restart_syscall sigaltstack "
-    "tgkill getpid gettid getppid getuid geteuid getgid getegid clock_gettime clock_nanosleep gettimeofday exit "
-    "exit_group".split()
+    "tgkill getrandom getpid gettid getppid getuid geteuid getgid getegid clock_gettime clock_nanosleep gettimeofday "
+    "exit exit_group".split()
 )
 #: Calls that change what is kept. A kill at any other call leaves what a kill at the next of these leaves.
 CHANGES = re.compile(
@@ -77,12 +77,12 @@ class Outcome(NamedTuple):
 class Zygote:
     """The prepared process."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, service: str | None) -> None:
         self._log = log
         self._turn = threading.Lock()
         self._number = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stores.fault_child"],
+            [sys.executable, "-m", "tests.stores.fault_child", *([] if service is None else [service])],
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -129,10 +129,15 @@ class Zygote:
 
 
 @contextmanager
-def zygote(log: Path) -> Iterator[Zygote]:
-    """Give a prepared process, and end it."""
+def zygote(log: Path, service: str | None = None) -> Iterator[Zygote]:
+    """Give a prepared process, and end it.
+
+    Args:
+        log: Folder for what strace says.
+        service: "KIND FOLDER" of a store with a server; None prepares for files.
+    """
     log.mkdir(exist_ok=True)
-    started = Zygote(log)
+    started = Zygote(log, service)
     try:
         yield started
     finally:
@@ -185,6 +190,7 @@ def every_call(
     place: Callable[[str], Path],
     check: Callable[[Outcome, Path], str | None],
     ways: Mapping[str, re.Pattern[str]] = WAYS,
+    at_once: int = 2,
 ) -> tuple[int, list[str]]:
     """Go through every call of what is done; return how many cases there were and what was wrong in which.
 
@@ -195,6 +201,7 @@ def every_call(
         place: Makes a fresh place with the state before, by the name of the case.
         check: Says what is wrong with what was left, or None.
         ways: What goes wrong, and at which calls.
+        at_once: How many cases are gone through at the same time.
     """
     outcome, calls = process.run(store, place("traced"), act, None)
     assert outcome.status == DONE, outcome
@@ -206,5 +213,5 @@ def every_call(
         wrong = check(outcome, folder)
         return f"{fault}: {wrong}" if wrong else None
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         return len(cases), [wrong for wrong in pool.map(case, cases) if wrong]

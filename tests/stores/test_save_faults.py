@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.strace, pytest.mark.timeout(300)]
 OLD, NEW = record("old"), record("new")
 
 
-def left_badly(manager: TokenManager, allowed: list[object], neighbours: list[str]) -> str | None:
+def left_badly(
+    manager: TokenManager, allowed: list[object], neighbours: list[str], *, patience: float = 0
+) -> str | None:
     """Say what is wrong with what was left in the store."""
     try:
         listed = manager.names()  # before anything is used by its name
@@ -33,7 +35,7 @@ def left_badly(manager: TokenManager, allowed: list[object], neighbours: list[st
             return f"listed are {listed}, not {names}"
         if any(manager.load_record(name) != OLD for name in neighbours):
             return "the neighbour is not as it was"
-        with manager.exclusive(NAME, timeout=0):
+        with manager.exclusive(NAME, timeout=patience):
             manager.save_record(NAME, NEW)
         if manager.load_record(NAME) != NEW:
             return "it cannot be saved any more"

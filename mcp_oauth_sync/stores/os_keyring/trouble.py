@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from traceback import walk_tb
 
 _LOCKED = {
@@ -103,7 +103,8 @@ def put_down(failure: BaseException) -> None:
                 if isinstance(value, socket.socket) or type(value).__module__.startswith("jeepney.io."):
                     close = getattr(value, "close", None)
                     if callable(close):
-                        close()
+                        with suppress(OSError):  # the connection may be what has failed
+                            close()
         link.__traceback__ = None
 
 

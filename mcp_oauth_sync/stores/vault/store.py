@@ -233,7 +233,7 @@ class VaultStore(SecureTokenStore):
                 host=this_host(None if file is None else self.folder_for("locks")),
                 name=key,
             )
-            with lease.held(timeout - (time.monotonic() - began)), taken(place, Turn(purpose, lease)):
+            with lease.held(max(0.0, timeout - (time.monotonic() - began))), taken(place, Turn(purpose, lease)):
                 yield
 
     def lock_file(self, key: str, namespace: str, purpose: str) -> Path | None:
