@@ -88,7 +88,7 @@ class StoredToken:
                 hidden.append("username")
         secrets = [str(data[member]) for member in hidden if data.get(member)]
         shown = {member: bare(value, secrets) for member, value in {**info, "metadata": self.metadata}.items()}
-        return {"name": self.name, "token_type": kind.value, **shown}
+        return {"name": self.name, "type": kind.value, **shown}
 
     def to_json(self) -> str:
         """Return the stored form.

@@ -91,19 +91,19 @@ def test_nothing_shown_of_a_secret_holds_a_piece_of_it(stored: StoredToken) -> N
 def test_what_is_shown_says_what_one_wants_to_know() -> None:
     shown = [stored.get_display_info() for stored in EVERY]
     assert shown == [
-        {"name": "n", "token_type": "bearer", "expires_at": 2000.5, "metadata": {}},
+        {"name": "n", "type": "bearer", "expires_at": 2000.5, "metadata": {}},
         {
             "name": "n",
-            "token_type": "api_key",
+            "type": "api_key",
             "provider": "weather",
             "organization_id": "org-1",
             "project_id": "p-2",
             "metadata": {},
         },
-        {"name": "n", "token_type": "basic_auth", "username": "ann", "metadata": {}},
+        {"name": "n", "type": "basic_auth", "username": "ann", "metadata": {}},
         {
             "name": "n",
-            "token_type": "oauth",
+            "type": "oauth",
             "expires_at": 4600.0,
             "has_refresh_token": True,
             "scope": "notes:read",

@@ -20,7 +20,7 @@ from mcp_oauth_sync.grants.refresh_token import renew
 from mcp_oauth_sync.protocol.transport import Transport
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 from mcp_oauth_sync.stores.memory import MemoryStore
-from tests.scene import YEAR, Scene, stored
+from tests.scene import YEAR, Scene
 from tests.servers import gate, reply
 
 from .fleet import Fleet, until
@@ -30,27 +30,6 @@ from .fleet import Fleet, until
 def scene() -> Iterator[Scene]:
     with Scene() as made:
         yield made
-
-
-def test_whoever_loses_a_race_uses_the_winners_tokens_and_leaves_them_stored(scene: Scene) -> None:
-    auth = scene.sign_in()
-    scene.az.expire_all_access_tokens()
-    arrived, release = threading.Event(), threading.Event()
-    scene.az.fault("/token", gate(release, arrived=arrived), reply(400, {"error": "invalid_grant"}), times=1)
-    answers: list[requests.Response] = []
-    loser = threading.Thread(target=lambda: answers.append(scene.post(auth)))
-    loser.start()
-    assert arrived.wait(10)
-    with requests.Session() as session:  # somebody who takes no turns: another host, or another program
-        winner = renew(Transport(session=session), scene.record())
-    scene.manager.save_record(scene.url, winner)
-    before = stored()
-    release.set()
-    loser.join(10)
-    assert [answer.status_code for answer in answers] == [200]
-    assert stored() == before
-    assert scene.record().tokens == winner.tokens
-    assert scene.shown == []
 
 
 class CountingStore(MemoryStore):
