@@ -44,7 +44,7 @@ def settled(settings: StoreSettings) -> SecureTokenStore | None:
     except (StoreUnavailableError, ValueError) as failure:
         reason = failure.message if isinstance(failure, StoreUnavailableError) else str(failure)
         raise StoreUnavailableError(
-            f"The sign-ins of this user are kept in {used!r}, which cannot be used here: {reason}",
+            f"The sign-ins of this user are kept in {used!r}, which cannot be used here: {reason.rstrip('.')}.",
             hint=f"Run this where it can be used, or set {BACKEND_VARIABLE}={_FILES} and sign in once more.",
             store=used,
         ) from failure
