@@ -26,6 +26,8 @@ __all__ = ["bao", "keyring_daemon", "openbao_server", "secret_service"]
 pytestmark = [pytest.mark.strace, pytest.mark.timeout(600)]
 
 OLD, NEW = record("old"), record("new")
+#: Calls that change something, or without which there is no connection.
+CHANGES_OR_CONNECTS = re.compile(rf"{CHANGES.pattern}|(socket|epoll_create1)\(")
 #: How a case begins: with nothing of that name, or with a record.
 FIRST, REPLACING = "first", "replacing"
 
@@ -90,7 +92,7 @@ def test_a_save_with_any_call_failing_leaves_the_old_record_or_the_new_and_raise
     kind: str, process: Zygote, place: Callable[..., Path], see_to_it: Callable[[], None]
 ) -> None:
     # A save in a keyring makes a thousand calls; what it reads is broken off at some of them in test_os_keyring_crash.
-    ways = {ERROR: CHANGES if kind == "secret_service" else ANY, "error=ENOSPC": TAKES_ROOM}
+    ways = {ERROR: CHANGES_OR_CONNECTS if kind == "secret_service" else ANY, "error=ENOSPC": TAKES_ROOM}
     go_through(kind, process, place, see_to_it, REPLACING, ways)
 
 

@@ -103,7 +103,7 @@ def put_down(failure: BaseException) -> None:
                 if isinstance(value, socket.socket) or type(value).__module__.startswith("jeepney.io."):
                     close = getattr(value, "close", None)
                     if callable(close):
-                        with suppress(OSError):  # the connection may be what has failed
+                        with suppress(OSError, AttributeError):  # it may have failed itself, or be half made
                             close()
         link.__traceback__ = None
 
