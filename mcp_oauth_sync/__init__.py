@@ -26,16 +26,21 @@ if TYPE_CHECKING:
     from .client import MCPOAuthClient
     from .exceptions import OAuthError
     from .flow import OAuthFlow
+    from .grants.base import Grant, GrantContext, Obtained
     from .handler import OAuthHandler
+    from .models.callback import Callback
     from .models.client import ClientMetadata, ClientRegistration
     from .models.client import ClientRegistration as DynamicClientRegistration
+    from .models.client_key import ClientKey
     from .models.config import OAuthConfig
     from .models.credentials import APIKeyToken, BasicAuthToken, BearerToken
+    from .models.device import DeviceAuthorization
     from .models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
     from .models.metadata import AuthorizationServerMetadata as MCPAuthorizationMetadata
     from .models.options import SignInOptions
     from .models.record import ServerRecord
     from .models.stored import StoredToken, TokenType
+    from .models.switches import Switches
     from .models.tokens import OAuthTokens
     from .prompts import BrowserPrompt, CallbackPrompt, Listener, NoPrompt, Prompt
     from .stores import SecureTokenStore, TokenManager
@@ -49,10 +54,15 @@ __all__ = [
     "BasicAuthToken",
     "BearerToken",
     "BrowserPrompt",
+    "Callback",
     "CallbackPrompt",
+    "ClientKey",
     "ClientMetadata",
     "ClientRegistration",
+    "DeviceAuthorization",
     "DynamicClientRegistration",
+    "Grant",
+    "GrantContext",
     "Listener",
     "MCPAuthorizationMetadata",
     "MCPOAuthClient",
@@ -63,12 +73,14 @@ __all__ = [
     "OAuthFlow",
     "OAuthHandler",
     "OAuthTokens",
+    "Obtained",
     "Prompt",
     "ProtectedResourceMetadata",
     "SecureTokenStore",
     "ServerRecord",
     "SignInOptions",
     "StoredToken",
+    "Switches",
     "TokenManager",
     "TokenRegistry",
     "TokenStoreBackend",
@@ -83,14 +95,19 @@ _ROOMS = {
     "client": ("MCPOAuthClient",),
     "exceptions": ("OAuthError",),
     "flow": ("OAuthFlow",),
+    "grants.base": ("Grant", "GrantContext", "Obtained"),
     "handler": ("OAuthHandler",),
+    "models.callback": ("Callback",),
     "models.client": ("ClientMetadata", "ClientRegistration"),
+    "models.client_key": ("ClientKey",),
     "models.config": ("OAuthConfig",),
     "models.credentials": ("APIKeyToken", "BasicAuthToken", "BearerToken"),
+    "models.device": ("DeviceAuthorization",),
     "models.metadata": ("AuthorizationServerMetadata", "ProtectedResourceMetadata"),
     "models.options": ("SignInOptions",),
     "models.record": ("ServerRecord",),
     "models.stored": ("StoredToken", "TokenType"),
+    "models.switches": ("Switches",),
     "models.tokens": ("OAuthTokens",),
     "prompts": ("BrowserPrompt", "CallbackPrompt", "Listener", "NoPrompt", "Prompt"),
     "stores": ("SecureTokenStore", "TokenManager"),

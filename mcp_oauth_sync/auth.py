@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-import attrs
 import requests
-from requests.auth import AuthBase
 
-from .authorizer import Attempts, Authorizer
+from .authorizer import Authorizer
 from .models.client import ClientMetadata
-from .models.options import SignInOptions
+from .models.client_key import ClientKey
+from .models.options import AS_PUBLISHED, Published, SignInOptions
 from .models.tokens import OAuthTokens
 from .prompts import Prompt
-from .protocol.challenge import select_challenge
 from .protocol.transport import Transport
-from .repeat import closed_on_error, drain, repeat, shield_redirect
+from .signing import SignedRequests
 from .stores import TokenManager, default_manager
-from .urls import is_loopback, require_secure, same_origin, without_query
+from .urls import is_loopback, require_secure, without_query
 
-logger = logging.getLogger(__name__)
-
-#: Most repetitions of one request of the caller.
-MAX_REPEATS = 3
+if TYPE_CHECKING:
+    from .grants.base import Grant
 
 
-class OAuth(AuthBase):
+class OAuth(SignedRequests):
     """Signs requests to one MCP server, and signs the person in when the server asks for it.
 
     One object serves any number of requests, sessions and threads.
@@ -39,19 +34,30 @@ class OAuth(AuthBase):
         extra_scopes: Added to whatever is chosen.
         client_id: A client registered by hand; None uses the other ways to be known.
         client_secret: Its secret; None for public clients.
+        client_key: Its private key, for ``private_key_jwt``; None for clients without one.
         token_endpoint_auth_method: Its method; None chooses what the server offers.
-        issuer: The authorization server ``client_id`` belongs to; None binds it to the first one met.
+        issuer: The authorization server ``client_id`` belongs to, and the one to use where the server names none;
+            None binds the client to the first one met.
         client_id_metadata_url: https URL of a client-id metadata document; None when there is none.
         client_metadata: What to register as; None registers as this library.
         initial_access_token: Credential for a protected registration endpoint.
         authorize_params: Further parameters of the authorization request.
         token_params: Further parameters of every token request.
-        prompt: How a person is asked; None: the browser with a terminal or notebook, else nobody.
-        callback_port: Port of the loopback redirect; 0 takes a free one.
+        prompt: How a person is asked; None chooses by what this process is.
+        grant: How tokens are obtained; None sends a person to the authorization server.
+        callback_port: Port of the loopback redirect, or several to try in order; 0 takes a free one.
         callback_host: 127.0.0.1, ::1 or localhost, as it appears in the redirect URI.
+        callback_bind: Address of the interface to listen on (0.0.0.0 in a container); None: the loopback one.
+        redirect_uri: The whole redirect URI, https behind a proxy or ``myapp://...``; None makes one.
         offline_access: False never adds the scope ``offline_access`` by itself.
         sign_in_timeout: Seconds to wait for the person.
         oauth_headers: Further headers per origin for OAuth requests.
+        resource: The ``resource`` to send instead of the published one; None sends none.
+        expected_resource: A published resource to accept although it is another one than ``server_url``.
+        metadata_url: Where the authorization server's metadata is; None looks at the well-known places.
+        assume_pkce: Whether, or at which issuers, PKCE is used though the metadata does not promise it.
+        allow_missing_iss: Whether, or from which issuers, an answer without the promised ``iss`` is taken.
+        dpop: True insists on sender-constrained tokens, False never asks for them; None: where both servers offer them.
         token_manager: Where the sign-in is kept; None takes the default store.
         profile: The account to use, where there are several on one server; None takes the manager's, which is
             that of MCP_OAUTH_SYNC_PROFILE, else "default".
@@ -78,6 +84,7 @@ class OAuth(AuthBase):
         extra_scopes: Iterable[str] | str = (),
         client_id: str | None = None,
         client_secret: str | None = None,
+        client_key: ClientKey | None = None,
         token_endpoint_auth_method: str | None = None,
         issuer: str | None = None,
         client_id_metadata_url: str | None = None,
@@ -86,11 +93,20 @@ class OAuth(AuthBase):
         authorize_params: Mapping[str, str] | None = None,
         token_params: Mapping[str, str] | None = None,
         prompt: Prompt | None = None,
-        callback_port: int = 0,
+        grant: Grant | None = None,
+        callback_port: int | Iterable[int] = 0,
         callback_host: str = "127.0.0.1",
+        callback_bind: str | None = None,
+        redirect_uri: str | None = None,
         offline_access: bool = True,
         sign_in_timeout: float = 300.0,
         oauth_headers: Mapping[str, Mapping[str, str]] | None = None,
+        resource: str | Published | None = AS_PUBLISHED,
+        expected_resource: str | None = None,
+        metadata_url: str | None = None,
+        assume_pkce: bool | str | Iterable[str] = False,
+        allow_missing_iss: bool | str | Iterable[str] = False,
+        dpop: bool | None = None,
         token_manager: TokenManager | None = None,
         profile: str | None = None,
         session: requests.Session | None = None,
@@ -102,6 +118,7 @@ class OAuth(AuthBase):
             extra_scopes=extra_scopes,
             client_id=client_id,
             client_secret=client_secret,
+            client_key=client_key,
             token_endpoint_auth_method=token_endpoint_auth_method,
             issuer=issuer,
             client_id_metadata_url=client_id_metadata_url,
@@ -111,28 +128,35 @@ class OAuth(AuthBase):
             token_params=token_params or {},
             callback_port=callback_port,
             callback_host=callback_host,
+            callback_bind=callback_bind,
+            redirect_uri=redirect_uri,
             offline_access=offline_access,
             sign_in_timeout=sign_in_timeout,
             oauth_headers=oauth_headers or {},
+            resource=resource,
+            expected_resource=expected_resource,
+            metadata_url=metadata_url,
+            assume_pkce=assume_pkce,
+            allow_missing_iss=allow_missing_iss,
+            dpop=dpop,
         )
-        self.server_url = server_url
-        self._prefix = f"{parts.scheme}://{parts.netloc.lower()}/"
-        self._session = session
-        self._connection: object = None  # the adapter that reached the server last
-        self._http = Transport(
+        http = Transport(
             session=session or requests.Session(),
             headers_for=options.headers_for,
             allow_loopback=is_loopback(parts.hostname),
         )
         manager = token_manager or default_manager()
-        self._authorizer = Authorizer(
+        authorizer = Authorizer(
             server_url,
             manager=manager if profile is None else manager.in_profile(profile),
             name=name,
             options=options,
             prompt=prompt,
-            http=self._http,
+            grant=grant,
+            http=http,
         )
+        prefix = f"{parts.scheme}://{parts.netloc.lower()}/"
+        super().__init__(server_url, prefix, authorizer, http, own_way=session is not None)
 
     def __repr__(self) -> str:
         """Name the server, and nothing secret."""
@@ -177,56 +201,3 @@ class OAuth(AuthBase):
             TokenStorageError: They could not be removed here.
         """
         return self._authorizer.sign_out(forget=forget)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on a request to the server's origin, and watch for its answer."""
-        url = request.url or ""
-        if url.startswith(self._prefix) or same_origin(url, self.server_url):
-            header = self._authorizer.current()
-            if header is not None:
-                request.headers["Authorization"] = header
-            request.hooks["response"].append(self._after)
-        return request
-
-    def _after(self, response: requests.Response, **sent_with: Any) -> requests.Response:
-        """Look at an answer; the hook travels along redirects, so the origin is looked at again."""
-        connection = getattr(response, "connection", None)
-        if response.status_code < 300 and connection is self._connection:
-            return response
-        if not same_origin(response.request.url or "", self.server_url):
-            return response
-        if connection is not self._connection:
-            self._connection = connection
-            self._authorizer.http = attrs.evolve(self._way_of(response, sent_with), timeout=None)
-        if response.status_code in (401, 403):
-            response = self._repeat_until_settled(response, sent_with)
-        if response.is_redirect:
-            shield_redirect(response, self.server_url)
-        return response
-
-    def _way_of(self, response: requests.Response, sent_with: Mapping[str, Any]) -> Transport:
-        """Return what reaches the OAuth endpoints the way a request of the caller reached the server."""
-        return self._http if self._session is not None else self._http.like(response, sent_with)
-
-    def _repeat_until_settled(self, response: requests.Response, sent_with: Mapping[str, Any]) -> requests.Response:
-        http, attempts = self._way_of(response, sent_with), Attempts()
-        for _ in range(MAX_REPEATS):
-            if response.status_code not in (401, 403):
-                break
-            challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
-            if response.status_code == 403 and not challenge.insufficient_scope:
-                break
-            drain(response, sent_with)
-            rejected = _bearer(response.request)
-            with closed_on_error(response):
-                header = self._authorizer.answer(challenge, rejected=rejected, attempts=attempts, http=http)
-            if header is None:
-                break
-            response = repeat(response, header, sent_with)
-        return response
-
-
-def _bearer(request: requests.PreparedRequest) -> str | None:
-    """Return the token value a request carried; what another hook of the caller put there is not one."""
-    value = request.headers.get("Authorization")
-    return value if isinstance(value, str) and value.startswith("Bearer ") else None

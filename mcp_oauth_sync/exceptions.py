@@ -172,7 +172,7 @@ class ScopeRequiredError(AuthorizationError):
 
 
 class TokenExchangeError(_ServerError):
-    """The token endpoint did not give tokens for the authorization code."""
+    """The token endpoint did not give tokens for what was shown to it: a code, an assertion, a secret."""
 
 
 class TokenRefreshError(_ServerError):

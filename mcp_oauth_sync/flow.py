@@ -57,6 +57,7 @@ class OAuthFlow:
             scopes=config.scopes,
             client_id=config.client_id,
             client_secret=config.client_secret,
+            redirect_uri=config.redirect_uri,
             authorize_params=config.extra_auth_params,
         )
 
@@ -77,7 +78,6 @@ class OAuthFlow:
             options=self._options,
             prompt=self._prompt,
             saved=self.record.registration,
-            redirect_uri=config.redirect_uri,
         )
         return self._keep(attrs.evolve(step.run(), server_url=""))
 
@@ -98,7 +98,7 @@ class OAuthFlow:
         registration = self.record.registration
         if registration is None and config.client_id:
             registration = identify(
-                Way.PREREGISTERED, self.http, self._options, self._server(), None, redirect_uri="", scopes=()
+                Way.PREREGISTERED, self.http, self._options, self._server(), None, redirect_uri=None, scopes=()
             )
         if held is None or registration is None:
             raise nothing_to_refresh_with()

@@ -8,10 +8,12 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import attrs
 
 from .exceptions import RegistrationError, RegistrationRequiredError, printable
+from .models.callback import Callback
 from .models.client import DYNAMIC, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
@@ -20,7 +22,7 @@ from .protocol.client_id_document import build_document_registration
 from .protocol.registration import register_client
 from .protocol.server_metadata import same_issuer
 from .protocol.transport import Transport
-from .urls import loopback_host
+from .urls import portless
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +78,10 @@ def choose_way(
 
 
 def _shown(options: SignInOptions) -> str:
-    if options.callback_port:
-        return options.redirect_uri
-    host = options.redirect_uri.removeprefix("http://").removesuffix(":0/callback")
-    return f"http://{host}/callback, any port (or choose one with callback_port=)"
+    callback = options.callback
+    if callback.exact or callback.fixed:
+        return " or ".join(callback.uris(callback.unbound))
+    return f"{callback.unbound}, any port (or choose one with callback_port=)"
 
 
 def _require_same_issuer(
@@ -132,8 +134,10 @@ def identify(
     server: AuthorizationServerMetadata,
     saved: ClientRegistration | None,
     *,
-    redirect_uri: str,
+    redirect_uri: str | None,
     scopes: Sequence[str],
+    redirect_uris: Sequence[str] = (),
+    grant_types: Sequence[str] = (),
 ) -> ClientRegistration:
     """Return who we are, registering if need be.
 
@@ -143,8 +147,10 @@ def identify(
         options: The caller's choices.
         server: The authorization server.
         saved: What an earlier sign-in left; None when there was none.
-        redirect_uri: The redirect that is really bound.
+        redirect_uri: The redirect that is really bound; None for grants without one.
         scopes: The scopes about to be requested.
+        redirect_uris: Every redirect to register; none registers the bound one.
+        grant_types: What the grant has to be registered for.
 
     Raises:
         InsecureURLError: The registration endpoint may not be contacted.
@@ -161,17 +167,23 @@ def identify(
     if not server.registration_endpoint:
         raise RegistrationRequiredError(
             f"The saved registration at {printable(server.issuer)} no longer fits, and no new one can be made.",
-            hint=f"Register a client there with the redirect URI {redirect_uri} and pass its client_id=.",
+            hint=f"Register a client there with the redirect URI {redirect_uri or 'of your choice'} and pass its "
+            "client_id=.",
             issuer=server.issuer,
         )
-    return _register(http, options, server, redirect_uri, scopes)
+    uris = tuple(redirect_uris) or ((redirect_uri,) if redirect_uri else (options.callback.unbound,))
+    metadata = options.client_metadata
+    kinds = tuple(dict.fromkeys((*metadata.grant_types, *grant_types)))
+    return _register(
+        http, attrs.evolve(options, client_metadata=attrs.evolve(metadata, grant_types=kinds)), server, uris, scopes
+    )
 
 
 def _register(
     http: Transport,
     options: SignInOptions,
     server: AuthorizationServerMetadata,
-    redirect_uri: str,
+    redirect_uris: Sequence[str],
     scopes: Sequence[str],
 ) -> ClientRegistration:
     logger.debug("registering at %s", printable(server.issuer))
@@ -179,22 +191,24 @@ def _register(
         http,
         server,
         options.client_metadata,
-        redirect_uris=(redirect_uri,),
+        redirect_uris=redirect_uris,
         scopes=scopes,
         initial_access_token=options.initial_access_token,
     )
     # What the server did not repeat is what we asked for: the redirect decides whether it can be used again.
-    return registration if registration.redirect_uris else attrs.evolve(registration, redirect_uris=(redirect_uri,))
+    return registration if registration.redirect_uris else attrs.evolve(registration, redirect_uris=redirect_uris)
 
 
-def wished_redirect(options: SignInOptions, saved: ClientRegistration | None) -> tuple[str, bool]:
-    """Return (the redirect to listen on, whether only that port will do).
+def wished_callback(options: SignInOptions, saved: ClientRegistration | None) -> Callback:
+    """Return where to listen: where the caller said, else where the saved registration comes back to while it is free.
 
-    A port asked for wins; else the one registered earlier, as long as it is free; else any free one.
+    Args:
+        options: The caller's choices.
+        saved: What an earlier sign-in left of a registration; None when there was none, or it will not be used.
     """
-    if options.callback_port:
-        return options.redirect_uri, True
-    for uri in saved.redirect_uris if saved and saved.source == DYNAMIC else ():
-        if loopback_host(uri) == options.callback_host:
-            return uri, False
-    return options.redirect_uri, False
+    wanted = options.callback
+    if wanted.fixed or saved is None or saved.source != DYNAMIC:
+        return wanted
+    known = [urlsplit(uri).port or 0 for uri in saved.redirect_uris if portless(uri) == portless(wanted.redirect_uri)]
+    first = [port for port in known if port in wanted.ports] if wanted.exact else known
+    return attrs.evolve(wanted, ports=(*first, *wanted.ports))

@@ -6,23 +6,24 @@ What the step-by-step client, the flow with explicit endpoints and the authorize
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
 
 import attrs
 
 from .exceptions import AuthorizationError, TokenExchangeError
 from .grants.authorization_code import AuthorizationCodeGrant, build_request, redeem_code, require_endpoints
 from .grants.base import Grant, GrantContext, Obtained
-from .identity import Way, choose_way, identify, wished_redirect
+from .identity import Way, choose_way, identify, wished_callback
 from .models.client import DYNAMIC, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
 from .models.record import ServerRecord
+from .models.switches import NO_SWITCHES, Switches
 from .prompts import Prompt, choose_prompt
 from .protocol.authorization import AuthorizationRequest, build_state
-from .protocol.token_endpoint import CLIENT_ERRORS
+from .protocol.proofs import Proofs
+from .protocol.token_response import CLIENT_ERRORS
 from .protocol.transport import Transport
-from .urls import loopback_host, portless, require_redirect, without_query
+from .urls import require_redirect, without_query
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +40,10 @@ class SignIn:
         scopes: Scopes to ask for; empty asks for none.
         options: The caller's choices.
         prompt: How a person is asked; None chooses by what this process is.
-        grant: How tokens are obtained; None asks a person.
+        grant: How tokens are obtained; None sends a person to the authorization server.
         saved: What an earlier sign-in left of a registration; None when there was none.
-        redirect_uri: Redirect to listen on, where a port means that very one; None follows the options and the
-            saved registration.
+        switches: Where the server is met halfway.
+        dpop_key: What the tokens are to be bound to, in PEM; None asks for bearer tokens.
     """
 
     http: Transport
@@ -54,7 +55,8 @@ class SignIn:
     prompt: Prompt | None = None
     grant: Grant | None = None
     saved: ClientRegistration | None = None
-    redirect_uri: str | None = None
+    switches: Switches = NO_SWITCHES
+    dpop_key: str | None = attrs.field(default=None, repr=False)
 
     def run(self) -> ServerRecord:
         """Obtain tokens and return everything to keep.
@@ -87,7 +89,7 @@ class SignIn:
             RegistrationError: We could not be registered.
             InsecureURLError: An endpoint may not be opened, or the redirect is neither https nor on loopback.
         """
-        require_endpoints(self.server, self.http)
+        require_endpoints(self.server, self.http, self.switches)
         require_redirect(redirect_uri)
         context = self._context(self.saved, [])
         registration = self.register(redirect_uri)
@@ -115,18 +117,26 @@ class SignIn:
             tokens=obtained.tokens,
             requested_scope=" ".join(self.scopes) or None,
             redirect_uri=obtained.redirect_uri,
+            switches=self.switches,
+            dpop_key=self.dpop_key if obtained.tokens.token_type.lower() == "dpop" else None,
         )
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
-        return (self.grant or AuthorizationCodeGrant()).obtain(self._context(saved, used))
+        return self._grant.obtain(self._context(saved, used))
+
+    @property
+    def _grant(self) -> Grant:
+        return self.grant or AuthorizationCodeGrant()
 
     def _context(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> GrantContext:
-        def identified(uri: str, fresh: bool) -> ClientRegistration:
-            used.append(self._identify(Way.DYNAMIC if fresh else way, saved, uri))
+        def identified(redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
+            found = way or choose_way(self.options, self.server, saved, scopes=self.scopes)
+            used.append(self._identify(Way.DYNAMIC if fresh else found, saved, redirect_uri))
             return used[-1]
 
-        way = choose_way(self.options, self.server, saved, scopes=self.scopes)
-        wished, exact = self._redirect(saved if way is Way.SAVED else None)
+        # Nobody is asked before it is clear that we can be known at all; a grant without a person asks for itself.
+        way = choose_way(self.options, self.server, saved, scopes=self.scopes) if self._grant.interactive else None
+        callback = wished_callback(self.options, saved if way is Way.SAVED else None)
         doubtful = saved if way is Way.SAVED and saved and saved.source == DYNAMIC else None
         return GrantContext(
             http=self.http,
@@ -135,26 +145,31 @@ class SignIn:
             resource=self.resource,
             scopes=self.scopes,
             prompt=self.prompt or choose_prompt(),
-            redirect_uri=wished,
-            exact_redirect=exact,
+            callback=callback,
             identify=identified,
+            proofs=self.proofs,
+            switches=self.switches,
             doubtful=doubtful,
             options=self.options,
         )
 
-    def _redirect(self, saved: ClientRegistration | None) -> tuple[str, bool]:
-        """Return (the redirect to listen on, whether only that port will do)."""
-        if self.redirect_uri is None:
-            return wished_redirect(self.options, saved)
-        if loopback_host(self.redirect_uri) is not None and urlsplit(self.redirect_uri).port:
-            return self.redirect_uri, True
-        for uri in saved.redirect_uris if saved else ():
-            if portless(uri) == portless(self.redirect_uri):
-                return uri, False
-        return self.redirect_uri, False
+    @property
+    def proofs(self) -> Proofs:
+        """What goes with requests to the token endpoint beyond the registration."""
+        return Proofs(issuer=self.server.issuer, client_key=self.options.client_key)
 
-    def _identify(self, way: Way, saved: ClientRegistration | None, redirect_uri: str) -> ClientRegistration:
-        return identify(way, self.http, self.options, self.server, saved, redirect_uri=redirect_uri, scopes=self.scopes)
+    def _identify(self, way: Way, saved: ClientRegistration | None, redirect_uri: str | None) -> ClientRegistration:
+        return identify(
+            way,
+            self.http,
+            self.options,
+            self.server,
+            saved,
+            redirect_uri=redirect_uri,
+            redirect_uris=self.options.callback.uris(redirect_uri) if redirect_uri else (),
+            scopes=self.scopes,
+            grant_types=self._grant.grant_types if self._grant.interactive else (),
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from mcp_oauth_sync import MCPOAuthClient, SignInOptions
+from mcp_oauth_sync import CallbackPrompt, MCPOAuthClient, SignInOptions
 from mcp_oauth_sync.exceptions import (
     AuthorizationError,
     DiscoveryError,
@@ -219,8 +219,10 @@ def test_a_redirect_of_the_applications_own_works_where_no_listener_could(scene:
     client = scene.client(OWN, options=SignInOptions(client_id="app"))
     assert scene.az.is_active(client.exchange_code_for_token(walk(scene, client)).access_token)
     with pytest.raises(AuthorizationError, match="not on this machine"):
-        client.authorize()
-    assert scene.shown == []
+        MCPOAuthClient(
+            scene.url, OWN, prompt=CallbackPrompt(scene.shown.append), options=SignInOptions(client_id="app")
+        ).authorize()
+    assert len(scene.shown) == 1
 
 
 @pytest.mark.parametrize("redirect", ["http://app.example.com/callback", "javascript:alert(1)", "callback"])

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from mcp_oauth_sync.exceptions import RegistrationError, RegistrationRequiredError
-from mcp_oauth_sync.identity import Way, choose_way, identify, is_usable, wished_redirect
+from mcp_oauth_sync.identity import Way, choose_way, identify, is_usable, wished_callback
 from mcp_oauth_sync.models.client import DOCUMENT, DYNAMIC, PREREGISTERED, ClientMetadata, ClientRegistration
 from mcp_oauth_sync.models.metadata import AuthorizationServerMetadata
 from mcp_oauth_sync.models.options import SignInOptions
@@ -274,13 +274,20 @@ def test_a_refusal_is_told_within_one_request(http: Transport, server: Authoriza
 
 
 def test_a_port_asked_for_is_the_only_one() -> None:
-    assert wished_redirect(SignInOptions(callback_port=8123), SAVED) == ("http://127.0.0.1:8123/callback", True)
+    wished = wished_callback(SignInOptions(callback_port=8123), SAVED)
+    assert (wished.ports, wished.exact, wished.uri_at(8123)) == ((8123,), True, "http://127.0.0.1:8123/callback")
 
 
 def test_the_port_registered_earlier_is_preferred() -> None:
-    assert wished_redirect(SignInOptions(), SAVED) == (REDIRECT, False)
+    wished = wished_callback(SignInOptions(), SAVED)
+    assert (wished.uri_at(wished.ports[0]), wished.ports[1:], wished.exact) == (REDIRECT, (0,), False)
     with_six = attrs.evolve(SAVED, redirect_uris=("https://x.example.com/cb", "http://[::1]:7/callback"))
-    assert wished_redirect(SignInOptions(callback_host="::1"), with_six) == ("http://[::1]:7/callback", False)
+    assert wished_callback(SignInOptions(callback_host="::1"), with_six).ports == (7, 0)
+
+
+def test_of_several_ports_asked_for_a_registered_one_is_preferred() -> None:
+    saved = attrs.evolve(SAVED, redirect_uris=("http://127.0.0.1:8124/callback", "http://127.0.0.1:9/callback"))
+    assert wished_callback(SignInOptions(callback_port=(8123, 8124)), saved).ports == (8124, 8123)
 
 
 @pytest.mark.parametrize(
@@ -294,4 +301,4 @@ def test_the_port_registered_earlier_is_preferred() -> None:
     ],
 )
 def test_else_any_free_port_will_do(saved: ClientRegistration | None) -> None:
-    assert wished_redirect(SignInOptions(), saved) == ("http://127.0.0.1:0/callback", False)
+    assert wished_callback(SignInOptions(), saved) == SignInOptions().callback

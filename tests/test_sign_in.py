@@ -134,7 +134,7 @@ def test_a_redirect_without_a_port_takes_the_port_that_is_registered_for_it(
     scene: Scene, step: SignIn, wanted: str, same: bool
 ) -> None:
     saved = step.run().registration
-    attrs.evolve(step, saved=saved, redirect_uri=wanted).run()
+    attrs.evolve(step, saved=saved, options=SignInOptions(redirect_uri=wanted)).run()
     first, second = map(redirect_of, scene.shown)
     assert (first == second) is same
     assert urlsplit(second).path == urlsplit(wanted).path
@@ -146,7 +146,7 @@ def test_another_way_to_obtain_tokens_needs_nothing_but_itself(scene: Scene, ste
         name = "gift"
 
         def obtain(self, context: GrantContext) -> Obtained:
-            registration = context.identify("http://127.0.0.1/callback", False)
+            registration = context.identify("http://127.0.0.1/callback")
             return Obtained(tokens=OAuthTokens(access_token="gift", scope="a"), registration=registration)
 
     record = attrs.evolve(step, grant=Gift()).run()

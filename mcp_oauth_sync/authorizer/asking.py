@@ -7,6 +7,7 @@ import logging
 import shlex
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..exceptions import (
     AuthorizationError,
@@ -18,11 +19,15 @@ from ..exceptions import (
 )
 from ..models.options import SignInOptions
 from ..models.profile import DEFAULT_PROFILE
+from ..models.record import ServerRecord
 from ..prompts import Prompt, choose_prompt
 from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
 from ..urls import without_query
 from .held import Held
+
+if TYPE_CHECKING:
+    from ..grants.base import Grant
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +43,12 @@ class Asking:
         held: The sign-in.
         options: The caller's choices.
         prompt: How a person is asked; None chooses by what this process is when one is needed.
+        grant: How tokens are obtained; None sends a person to the authorization server.
     """
 
-    def __init__(self, held: Held, options: SignInOptions, prompt: Prompt | None) -> None:
+    def __init__(self, held: Held, options: SignInOptions, prompt: Prompt | None, grant: Grant | None = None) -> None:
         """Ask nobody yet."""
-        self.held, self.options, self._prompt = held, options, prompt
+        self.held, self.options, self._prompt, self._grant = held, options, prompt, grant
         self._failed: tuple[float, OAuthError] | None = None
         self._failures = 0
         self._useless_since: float | None = None
@@ -75,7 +81,7 @@ class Asking:
         if force:
             self._failures, self._useless_since = 0, None
         held, prompt = self.held, self._prompt or choose_prompt()
-        if not prompt.interactive:
+        if not prompt.interactive and not self._unattended:
             raise self._nobody(challenge, step_up)
         held.settle_name()
         since, began = time.monotonic(), time.time()
@@ -89,7 +95,9 @@ class Asking:
             from ..client import MCPOAuthClient  # what only a sign-in needs is loaded for one
 
             record = held.load()
-            client = MCPOAuthClient(held.server_url, options=self.options, prompt=prompt, http=http, record=record)
+            client = MCPOAuthClient(
+                held.server_url, options=self.options, prompt=prompt, grant=self._grant, http=http, record=record
+            )
             try:
                 client.authorize(scopes, challenge=challenge, held=step_up)
             except OAuthError as failure:
@@ -101,6 +109,38 @@ class Asking:
             with held.manager.exclusive(held.name):
                 held.save(client.record)
             held.link()
+
+    @property
+    def _unattended(self) -> bool:
+        """Whether tokens are obtained without a person."""
+        return self._grant is not None and not self._grant.interactive
+
+    def can_obtain_again(self, record: ServerRecord) -> bool:
+        """Tell whether one request without a person brings new tokens."""
+        return self._unattended and bool(record.token_endpoint and record.issuer)
+
+    def obtain_again(self, http: Transport) -> None:
+        """Use a grant without a person once more, unless somebody else did while we waited.
+
+        Args:
+            http: The transport.
+
+        Raises:
+            OAuthError: No tokens came; the subclass says why.
+        """
+        held, grant = self.held, self._grant
+        with held.one_by_one(), held.manager.exclusive(held.name, purpose="sign-in"):
+            if self._done_meanwhile(None, (), issued_after=None):
+                return
+            from ..client import MCPOAuthClient
+
+            record = held.load()
+            if grant is None or record is None:
+                return
+            client = MCPOAuthClient(held.server_url, options=self.options, http=http, record=record)
+            client.obtain_again(grant)
+            with held.manager.exclusive(held.name):
+                held.save(client.record)
 
     def _done_meanwhile(self, rejected: str | None, needed: tuple[str, ...], *, issued_after: float | None) -> bool:
         self.held.load()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..exceptions import TokenRefreshError, TokenStorageError
+from ..exceptions import AuthorizationError, TokenExchangeError, TokenRefreshError, TokenStorageError
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
@@ -20,6 +20,7 @@ from .asking import Asking
 from .held import Held
 
 if TYPE_CHECKING:
+    from ..grants.base import Grant
     from .refresh import Renewal
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Authorizer:
         name: Its name there; None takes the one linked to the server, else its URL.
         options: The caller's choices.
         prompt: How a person is asked; None chooses by what this process is when one is needed.
+        grant: How tokens are obtained; None sends a person to the authorization server.
         http: Reaches servers before a request of the caller has shown how to.
     """
 
@@ -58,12 +60,13 @@ class Authorizer:
         name: str | None = None,
         options: SignInOptions,
         prompt: Prompt | None = None,
+        grant: Grant | None = None,
         http: Transport,
     ) -> None:
         """Read and send nothing yet."""
         self.server_url, self.options, self.http = server_url, options, http
         self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer)
-        self._asking = Asking(self.held, options, prompt)
+        self._asking = Asking(self.held, options, prompt, grant)
         self._stepped_up: set[frozenset[str]] = set()
 
     def current(self) -> str | None:
@@ -86,17 +89,24 @@ class Authorizer:
             logger.warning("%s", failure.message)  # a store that is away costs nothing as long as there is a token
             held.good_until = time.monotonic() + RETRY_EARLY
             return held.header
-        if record is not None and record.tokens is not None and record.tokens.is_expired() and record.can_refresh():
-            from .refresh import refresh  # what only a refresh needs is loaded for one
-
+        renewable = record is not None and (record.can_refresh() or self._asking.can_obtain_again(record))
+        if record is not None and record.tokens is not None and record.tokens.is_expired() and renewable:
             try:
-                refresh(held, None, self.http, backoff=(), extra=self.options.token_params)
-            except (TokenRefreshError, TokenStorageError) as failure:
+                self._renew_early(record)
+            except (TokenRefreshError, TokenExchangeError, AuthorizationError, TokenStorageError) as failure:
                 # The request goes out with what there is: the server's challenge, and the way the caller's own
                 # request reaches servers, decide what comes next.
                 logger.warning("%s", failure.message)
             held.good_until = max(held.good_until, time.monotonic() + RETRY_EARLY)
         return held.header
+
+    def _renew_early(self, record: ServerRecord) -> None:
+        if record.can_refresh():
+            from .refresh import refresh  # what only a refresh needs is loaded for one
+
+            refresh(self.held, None, self.http, backoff=(), options=self.options)
+        else:
+            self._asking.obtain_again(self.http)
 
     def answer(self, challenge: Challenge, *, rejected: str | None, attempts: Attempts, http: Transport) -> str | None:
         """Return a better ``Authorization`` value after a 401 or 403, or None when nothing is left to do.

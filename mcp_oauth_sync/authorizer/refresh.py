@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import attrs
@@ -14,7 +13,8 @@ from ..grants.refresh_token import BACKOFF, renew
 from ..models.client import DYNAMIC
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
-from ..protocol.token_endpoint import CLIENT_ERRORS
+from ..protocol.proofs import Proofs
+from ..protocol.token_response import CLIENT_ERRORS
 from ..protocol.transport import Transport
 from .held import Held
 
@@ -39,7 +39,7 @@ def refresh(
     http: Transport,
     *,
     backoff: tuple[float, ...],
-    extra: Mapping[str, str],
+    options: SignInOptions,
 ) -> Renewal:
     """Adopt tokens that somebody else renewed meanwhile, else renew them.
 
@@ -48,7 +48,7 @@ def refresh(
         rejected: The ``Authorization`` value that a server did not accept; None when it is only time.
         http: The transport.
         backoff: Seconds to wait before each repetition; empty tries once.
-        extra: Further form fields.
+        options: The caller's choices.
 
     Raises:
         RefreshRejectedError: The refresh token will never work again; it was removed.
@@ -61,11 +61,11 @@ def refresh(
         if _renewed(held, rejected):  # by a thread of ours while we waited: the store has nothing newer to tell
             return Renewal(held.header, adopted=True)
         with held.manager.exclusive(held.name):
-            return _in_turn(held, rejected, http, backoff, extra)
+            return _in_turn(held, rejected, http, backoff, options)
 
 
 def _in_turn(
-    held: Held, rejected: str | None, http: Transport, backoff: tuple[float, ...], extra: Mapping[str, str]
+    held: Held, rejected: str | None, http: Transport, backoff: tuple[float, ...], options: SignInOptions
 ) -> Renewal:
     record = held.load()
     if record is None or record.tokens is None:
@@ -75,7 +75,8 @@ def _in_turn(
     if not record.can_refresh():
         return Renewal(None)
     try:
-        held.save(renew(http, record, backoff=backoff, extra=extra))
+        proofs = Proofs(issuer=record.issuer, client_key=options.client_key)
+        held.save(renew(http, record, backoff=backoff, extra=options.token_params, proofs=proofs))
     except RefreshRejectedError as failure:
         return _after_rejection(held, record, rejected, failure)
     return Renewal(held.header)
@@ -128,7 +129,7 @@ def refresh_with_patience(held: Held, rejected: str | None, http: Transport, *, 
         TokenStorageError: The store cannot be used.
     """
     try:
-        return refresh(held, rejected, http, backoff=BACKOFF, extra=options.token_params)
+        return refresh(held, rejected, http, backoff=BACKOFF, options=options)
     except TokenRefreshError as failure:
         if failure.transient:
             raise

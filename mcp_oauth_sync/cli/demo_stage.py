@@ -17,8 +17,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from ..exceptions import OAuthError
+from ..models.callback import Callback
 from ..prompts import Listener, Prompt
-from ..prompts.loopback import loopback_listener
 
 #: Seconds for the server to come up, and to end.
 STARTUP, SHUTDOWN = 30.0, 5.0
@@ -139,9 +139,9 @@ class Announced(Prompt):
         """Ask through ``prompt``."""
         self._prompt, self._announce = prompt, announce
 
-    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
+    def listen(self, callback: Callback, *, state: str) -> AbstractContextManager[Listener]:
         """Listen as the prompt does."""
-        return self._prompt.listen(redirect_uri, state=state, exact=exact)
+        return self._prompt.listen(callback, state=state)
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         """Say the word, then show as the prompt does."""
@@ -163,10 +163,6 @@ class PlayedPerson(Prompt, AbstractContextManager["PlayedPerson"]):
         """Tell what happens to ``tell``."""
         self._tell = tell
         self._thread: threading.Thread | None = None
-
-    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
-        """Listen on the loopback interface, as for a real browser."""
-        return loopback_listener(redirect_uri, state=state, exact=exact)
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         """Walk through the pages; the last one, which waits for the program, in a thread beside it."""

@@ -1,24 +1,14 @@
-"""What a client does for its MCP server: register, authorize, exchange, refresh, revoke.
-
-MCP authorization; RFC 7591, RFC 6749, RFC 7009.
-"""
+"""What a client does to sign in at its MCP server: register, authorize, exchange. RFC 7591, RFC 6749."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 import attrs
 import requests
 
-from ..discovery import choose_resource
-from ..exceptions import (
-    AuthorizationError,
-    InsecureURLError,
-    RevocationError,
-)
+from ..exceptions import AuthorizationError
 from ..grants.base import Grant
-from ..grants.refresh_token import nothing_to_refresh_with, renew
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.options import SignInOptions
@@ -27,22 +17,18 @@ from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
 from ..protocol.authorization import read_response
 from ..protocol.challenge import Challenge
-from ..protocol.revocation import revoke_token
-from ..protocol.server_metadata import same_issuer
 from ..protocol.transport import Transport
 from ..sign_in import PendingSignIn, SignIn
 from ..urls import require_secure
-from .known import KnownServer
-
-logger = logging.getLogger(__name__)
+from .renewing import RenewingClient
 
 
-class MCPOAuthClient(KnownServer):
+class MCPOAuthClient(RenewingClient):
     """Signs in at one MCP server, step by step or all at once.
 
     Args:
         server_url: The MCP server.
-        redirect_uri: Loopback redirect; None follows the options. Without a port a free one is taken.
+        redirect_uri: Redirect instead of the options'; on the loopback interface without a port a free one is taken.
         authorization_url: Authorization endpoint, for servers without metadata; needs ``token_url``.
         token_url: Token endpoint, for servers without metadata.
         options: Everything else a caller may choose.
@@ -84,7 +70,10 @@ class MCPOAuthClient(KnownServer):
         record: ServerRecord | None = None,
     ) -> None:
         """Check the URLs; nothing is sent yet."""
-        super().__init__(server_url, options=options or SignInOptions(), session=session, http=http, record=record)
+        chosen = options or SignInOptions()
+        if redirect_uri is not None:
+            chosen = attrs.evolve(chosen, redirect_uri=redirect_uri)
+        super().__init__(server_url, options=chosen, session=session, http=http, record=record)
         if authorization_url or token_url:
             if not authorization_url or not token_url:
                 raise ValueError("authorization_url and token_url go together")
@@ -92,7 +81,7 @@ class MCPOAuthClient(KnownServer):
             require_secure(authorization_url, "authorization_url", allow_loopback=local)
             require_secure(token_url, "token_url", allow_loopback=local)
             self.authorization_server = AuthorizationServerMetadata.spelled_out(authorization_url, token_url)
-        self._redirect_uri, self._prompt, self._grant = redirect_uri, prompt, grant
+        self._prompt, self._grant = prompt, grant
         self._pending: PendingSignIn | None = None
 
     def register_client(
@@ -110,9 +99,9 @@ class MCPOAuthClient(KnownServer):
         if client_name is not None:
             metadata = attrs.evolve(self.options.client_metadata, client_name=client_name)
             self.options = attrs.evolve(self.options, client_metadata=metadata)
-        uri = next(iter(redirect_uris or ()), None) or self._manual_redirect()
-        self._redirect_uri = uri
-        self.registration = attrs.evolve(self._sign_in(None), saved=None).register(uri)
+        if uri := next(iter(redirect_uris or ()), None):
+            self.options = attrs.evolve(self.options, redirect_uri=uri)
+        self.registration = attrs.evolve(self._sign_in(None), saved=None).register(self.options.callback.unbound)
         return self.registration
 
     def get_authorization_url(self, scopes: Iterable[str] | None = None) -> str:
@@ -125,7 +114,7 @@ class MCPOAuthClient(KnownServer):
             AuthorizationError: The server lacks PKCE or an endpoint.
             RegistrationError: We could not be registered.
         """
-        self._pending = self._sign_in(scopes).start(self._manual_redirect())
+        self._pending = self._sign_in(scopes).start(self.options.callback.unbound)
         self.registration = self._pending.registration
         return str(self._pending.request.url)
 
@@ -177,64 +166,8 @@ class MCPOAuthClient(KnownServer):
         self._hear_challenge(challenge)
         return self._keep(self._sign_in(scopes, held).run())
 
-    def refresh_token(self, refresh_token: str | None = None) -> OAuthTokens:
-        """Renew the access token. RFC 6749 section 6.
-
-        Args:
-            refresh_token: The refresh token; None takes the one held.
-
-        Raises:
-            RefreshRejectedError: It will never work again.
-            TokenRefreshError: It did not work now, or there is nothing to refresh with.
-            DiscoveryError: The token endpoint is not known yet, and cannot be found out.
-            MetadataMismatchError: The server has moved to another authorization server than the token's.
-        """
-        held, registration = self.tokens, self._known_client()
-        if refresh_token is not None:
-            held = attrs.evolve(held or OAuthTokens(access_token="", scope=None), refresh_token=refresh_token)
-        if held is None or not held.refresh_token or registration is None:
-            raise nothing_to_refresh_with()
-        record = attrs.evolve(self.record, tokens=held, registration=registration)
-        if record.token_endpoint is None:
-            server = self.authorization_server or self.discover_authorization_server()
-            self._require_issuer(server)
-            record = attrs.evolve(
-                record,
-                issuer=server.issuer,
-                resource=self.resource or choose_resource(self.server_url, None),
-                token_endpoint=server.token_endpoint,
-                revocation_endpoint=server.revocation_endpoint,
-            )
-        return self._keep(renew(self.http, record, extra=self.options.token_params))
-
-    def revoke_token(self, token: str, token_type_hint: str | None = None) -> bool:
-        """Revoke a token; tell whether the server confirmed it. RFC 7009.
-
-        Args:
-            token: An access or refresh token of this server.
-            token_type_hint: "access_token", "refresh_token" or None.
-        """
-        server, registration, endpoint = self.authorization_server, self.registration, self.record.revocation_endpoint
-        if registration is None:
-            return False
-        if endpoint is None and server is not None and same_issuer(server.issuer, registration.issuer or ""):
-            endpoint = server.revocation_endpoint
-        if endpoint is None:
-            return False
-        try:
-            revoke_token(self.http, endpoint, registration, token, token_type_hint=token_type_hint)
-        except (RevocationError, InsecureURLError) as failure:
-            logger.warning("%s", failure.message)
-            return False
-        return True
-
     def _sign_in(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
-        return attrs.evolve(
-            self._plan(scopes, held), prompt=self._prompt, grant=self._grant, redirect_uri=self._redirect_uri
-        )
-
-    def _manual_redirect(self) -> str:
-        return self._redirect_uri or self.options.redirect_uri.replace(":0/", "/")
+        return attrs.evolve(self._plan(scopes, held), prompt=self._prompt, grant=self._grant)
 
     def _started(self) -> PendingSignIn:
         if self._pending is None:

@@ -16,6 +16,7 @@ from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
 from ..protocol.challenge import Challenge, select_challenge
 from ..protocol.documents import Trace
+from ..protocol.proofs import Proofs
 from ..protocol.scopes import select_scopes
 from ..protocol.server_metadata import same_issuer
 from ..protocol.transport import Transport
@@ -149,10 +150,14 @@ class KnownServer:
             saved=self.registration,
         )
 
+    def _proofs(self, record: ServerRecord) -> Proofs:
+        """Return what goes with requests about a record's tokens beyond its registration."""
+        return Proofs(issuer=record.issuer, client_key=self.options.client_key)
+
     def _known_client(self) -> ClientRegistration | None:
         """Return who we are without becoming anybody new."""
         if self.registration is None and self.options.client_id is not None:
-            self.registration = self._plan(None).register(self.options.redirect_uri)
+            self.registration = self._plan(None).register(self.options.callback.unbound)
         return self.registration
 
     def _require_issuer(self, server: AuthorizationServerMetadata) -> None:

@@ -9,6 +9,7 @@ from ..exceptions import AuthorizationError, OAuthError, printable
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.redirect import parse_redirect
+from ..models.switches import NO_SWITCHES, Switches
 from ..protocol.authorization import (
     AuthorizationRequest,
     build_authorization_request,
@@ -17,7 +18,8 @@ from ..protocol.authorization import (
 )
 from ..protocol.pkce import require_pkce
 from ..protocol.reply import TransportFailure
-from ..protocol.token_endpoint import CLIENT_ERRORS, exchange_code
+from ..protocol.token_endpoint import exchange_code
+from ..protocol.token_response import CLIENT_ERRORS
 from ..protocol.transport import Transport
 from ..urls import origin, require_secure
 from .base import Grant, GrantContext, Obtained
@@ -29,12 +31,13 @@ _UNKNOWN_CLIENT = frozenset({400, 404, 410, 422, 500})
 _GOOGLE = "https://accounts.google.com"
 
 
-def require_endpoints(server: AuthorizationServerMetadata, http: Transport) -> str:
+def require_endpoints(server: AuthorizationServerMetadata, http: Transport, switches: Switches = NO_SWITCHES) -> str:
     """Check all that can be checked before anything is bound, registered or opened.
 
     Args:
         server: The authorization server.
         http: Knows whether endpoints on this machine are allowed.
+        switches: Where the server is met halfway.
 
     Returns:
         The token endpoint.
@@ -43,7 +46,7 @@ def require_endpoints(server: AuthorizationServerMetadata, http: Transport) -> s
         InsecureURLError: An endpoint may not be contacted or opened.
         AuthorizationError: The server lacks PKCE or an endpoint.
     """
-    require_pkce(server)
+    require_pkce(server, assumed=switches.assume_pkce)
     if not server.authorization_endpoint or not server.token_endpoint:
         missing = "token" if server.authorization_endpoint else "authorization"
         raise AuthorizationError(f"The authorization server {printable(server.issuer)} has no {missing} endpoint.")
@@ -65,6 +68,7 @@ def build_request(
         resource=context.resource,
         extra=context.options.authorize_params,
         allow_loopback=context.http.allow_loopback,
+        iss_may_be_missing=context.switches.allow_missing_iss,
     )
 
 
@@ -78,7 +82,7 @@ def redeem_code(
     """
     granted = exchange_code(
         context.http,
-        require_endpoints(context.server, context.http),
+        require_endpoints(context.server, context.http, context.switches),
         registration,
         code=code,
         verifier=request.verifier,
@@ -86,6 +90,7 @@ def redeem_code(
         resource=context.resource,
         requested_scope=" ".join(context.scopes) or None,
         extra=context.options.token_params,
+        proofs=context.proofs,
     )
     if missing := set(context.scopes) - set(granted.tokens.scopes):
         logger.warning("granted without: %s", printable(" ".join(sorted(missing))))
@@ -113,10 +118,9 @@ class AuthorizationCodeGrant(Grant):
             RegistrationError: We could not be registered.
             TokenExchangeError: The code was not accepted.
         """
-        require_endpoints(context.server, context.http)
+        require_endpoints(context.server, context.http, context.switches)
         state = build_state()
-        wished = context.redirect_uri
-        with context.prompt.listen(wished, state=state, exact=context.exact_redirect) as listener:
+        with context.prompt.listen(context.callback, state=state) as listener:
             try:
                 registration = self._known_client(context, listener.redirect_uri)
                 request = build_request(context, registration, listener.redirect_uri, state)
@@ -135,7 +139,7 @@ class AuthorizationCodeGrant(Grant):
         A server that has forgotten a client says so in the browser only, where we never hear of it. So the
         address is asked once without a browser, with a state and challenge of its own.
         """
-        registration = context.identify(redirect_uri, False)
+        registration = context.identify(redirect_uri)
         if context.doubtful is None or registration != context.doubtful:
             return registration
         probe = build_request(context, registration, redirect_uri, build_state())
@@ -150,4 +154,4 @@ class AuthorizationCodeGrant(Grant):
         if not forgotten:
             return registration
         logger.warning("%s no longer knows us (%s); registering anew", context.server.issuer, reply.describe())
-        return context.identify(redirect_uri, True)
+        return context.identify(redirect_uri, fresh=True)

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 import attrs
 
+from ..exceptions import AuthorizationError, printable
+from ..models.callback import Callback
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.options import SignInOptions
+from ..models.switches import Switches
 from ..models.tokens import OAuthTokens
 from ..prompts.base import Prompt
+from ..protocol.proofs import Proofs
+from ..protocol.token_endpoint import request_tokens
 from ..protocol.transport import Transport
+from ..urls import require_secure
+
+
+class Identify(Protocol):
+    """Gives our registration, registering if need be."""
+
+    def __call__(self, redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
+        """Return our registration.
+
+        Args:
+            redirect_uri: The redirect that is really bound; None for grants without one.
+            fresh: Whether to register anew whatever is known.
+
+        Raises:
+            RegistrationError: We could not be registered.
+        """
+        raise NotImplementedError
 
 
 @attrs.frozen(kw_only=True)
@@ -26,9 +49,10 @@ class GrantContext:
         resource: RFC 8707 resource; None sends none.
         scopes: Scopes to ask for; empty asks for none.
         prompt: How a person is asked.
-        redirect_uri: The redirect to listen on; port 0 stands for any.
-        exact_redirect: Whether only that port will do.
-        identify: Gives our registration for the redirect that is really bound; ``fresh`` asks for a new one.
+        callback: Where the browser is to come back to.
+        identify: Gives our registration.
+        proofs: What goes with requests to the token endpoint beyond the registration.
+        switches: Where the server is met halfway.
         doubtful: A registration from an earlier process that the server may have forgotten; None when there
             is none.
         options: The caller's choices.
@@ -40,11 +64,56 @@ class GrantContext:
     resource: str | None
     scopes: tuple[str, ...]
     prompt: Prompt
-    redirect_uri: str
-    exact_redirect: bool
-    identify: Callable[[str, bool], ClientRegistration]
+    callback: Callback
+    identify: Identify
+    proofs: Proofs = attrs.field(factory=Proofs)
+    switches: Switches = attrs.field(factory=Switches)
     doubtful: ClientRegistration | None = None
     options: SignInOptions = attrs.field(factory=SignInOptions)
+
+    def request_tokens(
+        self, registration: ClientRegistration | None, fields: Mapping[str, str], *, what: str
+    ) -> Obtained:
+        """Ask the token endpoint for what this context is about.
+
+        Args:
+            registration: Who we are; None identifies nobody.
+            fields: The form: ``grant_type`` and what belongs to it. Scopes, resource and the caller's own fields are
+                added here.
+            what: What the server may not accept, for messages ("the assertion").
+
+        Raises:
+            InsecureURLError: The endpoint may not be contacted.
+            AuthorizationError: The server has no token endpoint.
+            TokenExchangeError: No tokens came.
+            RegistrationError: The client's key cannot be used.
+        """
+        scope = {"scope": " ".join(self.scopes)} if self.scopes else {}
+        granted = request_tokens(
+            self.http,
+            self.token_endpoint,
+            registration,
+            {**self.options.token_params, **scope, **fields},
+            what=what,
+            resource=self.resource,
+            scope=scope.get("scope"),
+            proofs=self.proofs,
+        )
+        return Obtained(tokens=granted.tokens, registration=granted.registration)
+
+    @property
+    def token_endpoint(self) -> str:
+        """The token endpoint, checked.
+
+        Raises:
+            InsecureURLError: It may not be contacted.
+            AuthorizationError: The server has none.
+        """
+        endpoint = self.server.token_endpoint
+        if not endpoint:
+            raise AuthorizationError(f"The authorization server {printable(self.server.issuer)} has no token endpoint.")
+        require_secure(endpoint, "token endpoint", allow_loopback=self.http.allow_loopback)
+        return endpoint
 
 
 @attrs.frozen(kw_only=True)
@@ -53,12 +122,12 @@ class Obtained:
 
     Attributes:
         tokens: The tokens.
-        registration: Who we were, with the authentication method that worked.
+        registration: Who we were, with the authentication method that worked; None when we were nobody in particular.
         redirect_uri: The redirect used; None for grants without one.
     """
 
     tokens: OAuthTokens
-    registration: ClientRegistration
+    registration: ClientRegistration | None
     redirect_uri: str | None = None
 
 
@@ -66,10 +135,25 @@ class Grant(ABC):
     """A way to obtain tokens.
 
     Attributes:
-        name: Its name in messages and records.
+        name: Its name in messages.
+        interactive: Whether a person takes part. A grant without one is used again whenever tokens have expired and
+            cannot be refreshed, and where nobody is there to ask.
+        grant_types: What a client has to be registered for to use it (RFC 7591 section 2).
+
+    Example::
+
+        class Voucher(Grant):
+            name = "voucher"
+            interactive = False
+
+            def obtain(self, context):
+                fields = {"grant_type": "urn:example:voucher", "voucher": "..."}
+                return context.request_tokens(context.identify(None), fields, what="the voucher")
     """
 
     name: str
+    interactive: bool = True
+    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
 
     @abstractmethod
     def obtain(self, context: GrantContext) -> Obtained:

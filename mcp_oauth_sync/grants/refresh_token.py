@@ -10,6 +10,7 @@ import attrs
 
 from ..exceptions import RefreshRejectedError, TokenRefreshError
 from ..models.record import ServerRecord
+from ..protocol.proofs import NO_PROOFS, Proofs
 from ..protocol.token_endpoint import refresh_tokens
 from ..protocol.transport import Transport
 
@@ -36,6 +37,7 @@ def renew(
     *,
     backoff: tuple[float, ...] = BACKOFF,
     extra: Mapping[str, str] | None = None,
+    proofs: Proofs = NO_PROOFS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ServerRecord:
     """Return the record with fresh tokens.
@@ -45,6 +47,7 @@ def renew(
         record: A record that :meth:`~mcp_oauth_sync.ServerRecord.can_refresh`.
         backoff: Seconds to wait before each repetition; empty tries once.
         extra: Further form fields.
+        proofs: What goes with the request beyond the registration.
         sleep: Waits; a parameter so that tests need not.
 
     Raises:
@@ -65,6 +68,7 @@ def renew(
                 record.tokens,
                 resource=record.resource,
                 extra=extra,
+                proofs=proofs,
             )
         except RefreshRejectedError:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -19,6 +19,9 @@ from ..stores import TokenManager, default_manager
 from ..urls import is_loopback, require_secure, same_origin, without_query
 from .signed import Signed
 
+if TYPE_CHECKING:
+    from ..grants.base import Grant
+
 
 class OAuthHandler:
     """Keeps the sign-ins of many servers, each under a name.
@@ -27,6 +30,7 @@ class OAuthHandler:
         token_manager: Where they are kept; None takes the default store.
         options: What to choose at every sign-in.
         prompt: How a person is asked; None chooses by what this process is.
+        grant: How tokens are obtained; None sends a person to the authorization server.
         session: Makes the requests, and supplies proxies, CA bundle and adapters; None makes one.
         profile: The accounts to use, where there are several on one server; None takes the manager's.
 
@@ -44,6 +48,7 @@ class OAuthHandler:
         *,
         options: SignInOptions | None = None,
         prompt: Prompt | None = None,
+        grant: Grant | None = None,
         session: requests.Session | None = None,
         profile: str | None = None,
     ) -> None:
@@ -51,7 +56,7 @@ class OAuthHandler:
         manager = token_manager or default_manager()
         self.token_manager = manager if profile is None else manager.in_profile(profile)
         self._options = options or SignInOptions()
-        self._prompt = prompt
+        self._prompt, self._grant = prompt, grant
         self._session = session or requests.Session()
         self._authorizers: dict[tuple[str, str], Authorizer] = {}
 
@@ -229,6 +234,7 @@ class OAuthHandler:
                 name=server_name,
                 options=self._options,
                 prompt=self._prompt,
+                grant=self._grant,
                 http=http,
             )
             self._authorizers.setdefault(key, made)

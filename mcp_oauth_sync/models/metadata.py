@@ -15,6 +15,8 @@ class ProtectedResourceMetadata:
         resource: The resource identifier that tokens have to be made for.
         authorization_servers: Issuers that can make them, in the server's order.
         scopes_supported: Scopes for basic use; None when not said.
+        dpop_signing_alg_values_supported: Algorithms of the proofs it takes; None when not said.
+        dpop_bound_access_tokens_required: It takes sender-constrained tokens only.
 
     RFC 9728 section 2.
     """
@@ -22,6 +24,8 @@ class ProtectedResourceMetadata:
     resource: str
     authorization_servers: tuple[str, ...] = ()
     scopes_supported: tuple[str, ...] | None = None
+    dpop_signing_alg_values_supported: tuple[str, ...] | None = None
+    dpop_bound_access_tokens_required: bool = False
 
     @classmethod
     def from_document(cls, document: Document) -> ProtectedResourceMetadata:
@@ -34,6 +38,8 @@ class ProtectedResourceMetadata:
             resource=required_text(document, "resource"),
             authorization_servers=texts(document, "authorization_servers") or (),
             scopes_supported=texts(document, "scopes_supported"),
+            dpop_signing_alg_values_supported=texts(document, "dpop_signing_alg_values_supported"),
+            dpop_bound_access_tokens_required=flag(document, "dpop_bound_access_tokens_required"),
         )
 
 
@@ -47,10 +53,13 @@ class AuthorizationServerMetadata:
         token_endpoint: Where codes and refresh tokens go; None when not offered.
         registration_endpoint: RFC 7591; None when not offered.
         revocation_endpoint: RFC 7009; None when not offered.
+        device_authorization_endpoint: RFC 8628; None when not offered.
         scopes_supported: Every scope it knows; None when not said.
         grant_types_supported: None when not said.
         code_challenge_methods_supported: PKCE methods; None when not said.
         token_endpoint_auth_methods_supported: None when not said, which by RFC 8414 means basic.
+        token_endpoint_auth_signing_alg_values_supported: Algorithms of client assertions; None when not said.
+        dpop_signing_alg_values_supported: Algorithms of the proofs it takes (RFC 9449); None when not said.
         authorization_response_iss_parameter_supported: RFC 9207 section 3.
         client_id_metadata_document_supported: Client-id metadata documents are understood.
         published: False for the default endpoints of a server that publishes no document.
@@ -63,10 +72,13 @@ class AuthorizationServerMetadata:
     token_endpoint: str | None = None
     registration_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    device_authorization_endpoint: str | None = None
     scopes_supported: tuple[str, ...] | None = None
     grant_types_supported: tuple[str, ...] | None = None
     code_challenge_methods_supported: tuple[str, ...] | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] | None = None
+    token_endpoint_auth_signing_alg_values_supported: tuple[str, ...] | None = None
+    dpop_signing_alg_values_supported: tuple[str, ...] | None = None
     authorization_response_iss_parameter_supported: bool = False
     client_id_metadata_document_supported: bool = False
     published: bool = True
@@ -84,10 +96,15 @@ class AuthorizationServerMetadata:
             token_endpoint=text(document, "token_endpoint"),
             registration_endpoint=text(document, "registration_endpoint"),
             revocation_endpoint=text(document, "revocation_endpoint"),
+            device_authorization_endpoint=text(document, "device_authorization_endpoint"),
             scopes_supported=texts(document, "scopes_supported"),
             grant_types_supported=texts(document, "grant_types_supported"),
             code_challenge_methods_supported=texts(document, "code_challenge_methods_supported"),
             token_endpoint_auth_methods_supported=texts(document, "token_endpoint_auth_methods_supported"),
+            token_endpoint_auth_signing_alg_values_supported=texts(
+                document, "token_endpoint_auth_signing_alg_values_supported"
+            ),
+            dpop_signing_alg_values_supported=texts(document, "dpop_signing_alg_values_supported"),
             authorization_response_iss_parameter_supported=flag(
                 document, "authorization_response_iss_parameter_supported"
             ),

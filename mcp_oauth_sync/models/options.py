@@ -2,76 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import attrs
 
-from ..exceptions import InsecureURLError
-from ..urls import is_loopback, origin, require_secure, without_query
+from ..urls import origin
+from . import option_rules as rules
+from .callback import Callback
 from .client import ClientMetadata, ClientRegistration
+from .client_key import ClientKey
+from .option_rules import AS_PUBLISHED, PROTECTED_PARAMETERS, Published
 from .secret import secret_or_none, secret_texts
 
-#: Parameters that carry the protection of the flow; callers may not set them.
-PROTECTED_PARAMETERS = frozenset(
-    "response_type client_id redirect_uri state code_challenge code_challenge_method resource scope "
-    "grant_type code code_verifier refresh_token client_secret client_assertion client_assertion_type".split()
-)
-
-
-def _scopes(value: Iterable[str] | str | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return tuple(value.split() if isinstance(value, str) else (word for item in value for word in item.split()))
-
-
-def _extra_scopes(value: Iterable[str] | str | None) -> tuple[str, ...]:
-    return _scopes(value) or ()
-
-
-def _not_blank(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
-    if value is not None and not value.strip():
-        raise ValueError(f"{attribute.name} must not be empty; None leaves it out")
-
-
-def _origins(_: object, attribute: attrs.Attribute[Mapping[str, object]], value: Mapping[str, object]) -> None:
-    for url in value:
-        require_secure(url, f"{attribute.name} origin")
-
-
-def _metadata(value: ClientMetadata | None) -> ClientMetadata:
-    return value or ClientMetadata()
-
-
-def _headers(value: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
-    return {where: secret_texts(headers) for where, headers in value.items()}
-
-
-def _unprotected(_: object, attribute: attrs.Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
-    for parameter in PROTECTED_PARAMETERS.intersection(value):
-        raise ValueError(f"{attribute.name} may not set {parameter!r}: the library sets it")
-
-
-def _document_url(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
-    if value is None:
-        return
-    parts = require_secure(value, "client-id metadata document URL")
-    dots = {".", ".."}.intersection(parts.path.split("/"))
-    if parts.scheme != "https" or parts.path in ("", "/") or dots:
-        raise InsecureURLError(
-            f"{attribute.name} {without_query(value)!r} is refused: a client identifier has to be an https URL "
-            "with a path that holds no dot segments.",
-            hint="Host the document at e.g. https://example.com/oauth/client.json.",
-        )
-
-
-def _port(_: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if not 0 <= value <= 65535:
-        raise ValueError(f"{attribute.name} must be 0 (any free port) or a port number, not {value}")
-
-
-def _loopback_host(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not is_loopback(value):
-        raise ValueError(f"{attribute.name} must be 127.0.0.1, ::1 or localhost, not {value!r}")
+__all__ = ["AS_PUBLISHED", "PROTECTED_PARAMETERS", "Published", "SignInOptions"]
 
 
 @attrs.frozen(kw_only=True)
@@ -84,46 +27,69 @@ class SignInOptions:
         offline_access: False never adds ``offline_access`` by itself.
         client_id: A client registered by hand; None uses the other ways to be known.
         client_secret: Its secret; None for public clients.
+        client_key: Its private key, for ``private_key_jwt``; None for clients without one.
         token_endpoint_auth_method: Its method; None chooses what the server offers.
-        issuer: The authorization server ``client_id`` belongs to; None binds it to the first one met.
+        issuer: The authorization server ``client_id`` belongs to; None binds it to the first one met. Where the MCP
+            server names none, it is the one to use.
         client_id_metadata_url: https URL of a client-id metadata document; None when there is none.
         client_metadata: What to register as.
         initial_access_token: Credential for a protected registration endpoint (RFC 7591 section 3).
         authorize_params: Further parameters of the authorization request ("audience", "prompt", ...).
         token_params: Further parameters of every token request.
-        callback_port: Port of the loopback redirect; 0 takes a free one.
+        callback_port: Ports to listen on for the redirect, in order; empty takes any free one.
         callback_host: 127.0.0.1, ::1 or localhost, as it appears in the redirect URI.
+        callback_bind: Address of the interface to listen on (0.0.0.0 in a container); None: the loopback one.
+        redirect_uri: The whole redirect URI, https behind a proxy or ``myapp://...``; None makes one.
         sign_in_timeout: Seconds to wait for the person.
         oauth_headers: Further headers per origin ("https://auth.example.com") for OAuth requests.
+        resource: The ``resource`` to send instead of the published one; None sends none (RFC 8707).
+        expected_resource: A published resource to accept although it is another one than the server's URL.
+        metadata_url: Where the authorization server's metadata is; None looks at the well-known places.
+        assume_pkce: Whether, or at which issuers, PKCE is used though the metadata does not promise it.
+        allow_missing_iss: Whether, or from which issuers, an answer without the promised ``iss`` is taken.
+        dpop: True insists on sender-constrained tokens, False never asks for them; None where both servers offer them.
 
     Raises:
         ValueError: A parameter is protected, or a value is out of range.
-        InsecureURLError: ``client_id_metadata_url`` is not an https URL with a path, or a key of
-            ``oauth_headers`` is not an origin that may be contacted.
+        InsecureURLError: ``client_id_metadata_url`` is not an https URL with a path, ``redirect_uri`` is no redirect
+            that only its owner receives, or a URL may not be contacted.
     """
 
-    scopes: tuple[str, ...] | None = attrs.field(default=None, converter=_scopes)
-    extra_scopes: tuple[str, ...] = attrs.field(default=(), converter=_extra_scopes)
+    scopes: tuple[str, ...] | None = attrs.field(default=None, converter=rules.scopes_or_none)
+    extra_scopes: tuple[str, ...] = attrs.field(default=(), converter=rules.scopes_or_nothing)
     offline_access: bool = True
-    client_id: str | None = attrs.field(default=None, validator=_not_blank)
+    client_id: str | None = attrs.field(default=None, validator=rules.not_blank)
     client_secret: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
+    client_key: ClientKey | None = attrs.field(default=None, repr=False)
     token_endpoint_auth_method: str | None = None
     issuer: str | None = None
-    client_id_metadata_url: str | None = attrs.field(default=None, validator=_document_url)
-    client_metadata: ClientMetadata = attrs.field(default=None, converter=_metadata)
+    client_id_metadata_url: str | None = attrs.field(default=None, validator=rules.document_url)
+    client_metadata: ClientMetadata = attrs.field(default=None, converter=rules.metadata_or_default)
     initial_access_token: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
     authorize_params: Mapping[str, str] = attrs.field(
-        factory=dict, repr=False, converter=secret_texts, validator=_unprotected
+        factory=dict, repr=False, converter=secret_texts, validator=rules.unprotected
     )
     token_params: Mapping[str, str] = attrs.field(
-        factory=dict, repr=False, converter=secret_texts, validator=_unprotected
+        factory=dict, repr=False, converter=secret_texts, validator=rules.unprotected
     )
-    callback_port: int = attrs.field(default=0, validator=_port)
-    callback_host: str = attrs.field(default="127.0.0.1", validator=_loopback_host)
+    callback_port: tuple[int, ...] = attrs.field(default=(), converter=rules.ports)
+    callback_host: str = attrs.field(default="127.0.0.1", validator=rules.loopback_name)
+    callback_bind: str | None = attrs.field(default=None, validator=rules.address)
+    redirect_uri: str | None = None
     sign_in_timeout: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))
     oauth_headers: Mapping[str, Mapping[str, str]] = attrs.field(
-        factory=dict, repr=False, converter=_headers, validator=_origins
+        factory=dict, repr=False, converter=rules.secret_headers, validator=rules.origins
     )
+    resource: str | Published | None = attrs.field(default=AS_PUBLISHED, validator=rules.uri_or_published)
+    expected_resource: str | None = None
+    metadata_url: str | None = attrs.field(default=None, validator=rules.secure_url)
+    assume_pkce: bool | tuple[str, ...] = attrs.field(default=False, converter=rules.issuers)
+    allow_missing_iss: bool | tuple[str, ...] = attrs.field(default=False, converter=rules.issuers)
+    dpop: bool | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Check what depends on several choices."""
+        self.callback  # noqa: B018  (refuses a redirect that somebody else could receive)
 
     @property
     def preregistered(self) -> ClientRegistration | None:
@@ -138,10 +104,17 @@ class SignInOptions:
         )
 
     @property
-    def redirect_uri(self) -> str:
-        """The loopback redirect asked for; port 0 stands for any free port."""
+    def callback(self) -> Callback:
+        """The redirect asked for, and where it is listened for.
+
+        Raises:
+            InsecureURLError: It is neither https, loopback nor of a scheme of the application's own.
+        """
+        ports, bind = self.callback_port, self.callback_bind
+        if self.redirect_uri is not None:
+            return Callback.wanted(self.redirect_uri, ports, bind)
         host = f"[{self.callback_host}]" if ":" in self.callback_host else self.callback_host
-        return f"http://{host}:{self.callback_port}/callback"
+        return Callback(redirect_uri=f"http://{host}/callback", ports=ports or (0,), exact=bool(ports), bind=bind)
 
     def headers_for(self, url: str) -> Mapping[str, str]:
         """Return the further headers for a URL: those given for its origin, and no others."""

@@ -8,10 +8,13 @@ import attrs
 
 from .client import ClientRegistration
 from .document import Document, MalformedDocument, number, text
+from .secret import secret_or_none
+from .switches import Switches
 from .tokens import OAuthTokens
 
-#: Version of the stored form. Older ones are read; newer ones are refused and left alone.
-SCHEMA = 1
+#: Newest version of the stored form. Older ones are read; newer ones are refused and left alone. A record is written
+#: in the oldest version that can hold it, so that an older installation beside this one loses nothing.
+SCHEMA = 2
 
 
 class NewerSchema(MalformedDocument):
@@ -32,6 +35,9 @@ class ServerRecord:
         tokens: What we hold; None when signed out.
         requested_scope: The scope last asked for, as on the wire; None when none was.
         redirect_uri: The redirect of the last sign-in; None until known.
+        switches: Where the issuer was met halfway.
+        dpop_key: Private key in PEM that the tokens are bound to (RFC 9449); None for bearer tokens.
+        moved_at: When the sign-in was taken to another machine, in seconds since the epoch; None while it is used here.
     """
 
     server_url: str = ""
@@ -43,6 +49,9 @@ class ServerRecord:
     tokens: OAuthTokens | None = None
     requested_scope: str | None = None
     redirect_uri: str | None = None
+    switches: Switches = attrs.field(factory=Switches)
+    dpop_key: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
+    moved_at: float | None = None
 
     def can_refresh(self) -> bool:
         """Tell whether the record holds all a refresh needs."""
@@ -66,11 +75,15 @@ class ServerRecord:
                 "revocation_endpoint",
                 "requested_scope",
                 "redirect_uri",
+                "dpop_key",
+                "moved_at",
             )
         }
         plain["registration"] = self.registration.to_record() if self.registration else None
         plain["tokens"] = self.tokens.to_record() if self.tokens else None
-        return {"schema": SCHEMA, **{name: value for name, value in plain.items() if value is not None}}
+        plain["switches"] = self.switches.to_record() or None
+        schema = SCHEMA if self.switches or self.dpop_key or self.moved_at else 1
+        return {"schema": schema, **{name: value for name, value in plain.items() if value is not None}}
 
     @classmethod
     def from_record(cls, document: Document) -> ServerRecord:
@@ -85,7 +98,8 @@ class ServerRecord:
             raise MalformedDocument("'schema' is not a version")
         if schema > SCHEMA:
             raise NewerSchema(f"schema {int(schema)} is newer than {SCHEMA}")
-        registration, tokens = (_section(document, member) for member in ("registration", "tokens"))
+        sections = (_section(document, member) for member in ("registration", "tokens", "switches"))
+        registration, tokens, switches = sections
         return cls(
             server_url=text(document, "server_url") or "",
             issuer=text(document, "issuer") or "",
@@ -96,6 +110,9 @@ class ServerRecord:
             tokens=None if tokens is None else OAuthTokens.from_record(tokens),
             requested_scope=text(document, "requested_scope"),
             redirect_uri=text(document, "redirect_uri"),
+            switches=Switches() if switches is None else Switches.from_record(switches),
+            dpop_key=text(document, "dpop_key"),
+            moved_at=number(document, "moved_at"),
         )
 
     def to_json(self) -> str:

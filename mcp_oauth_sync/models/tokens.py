@@ -23,7 +23,7 @@ class OAuthTokens:
 
     Attributes:
         access_token: The token itself; never shown by ``repr``.
-        token_type: How to present it; "Bearer" in any letter case.
+        token_type: How to present it; "Bearer" or "DPoP" in any letter case.
         expires_in: Lifetime in seconds when issued; None means the server did not say.
         refresh_token: For new access tokens without a person; None when none was issued.
         scope: The granted scope as on the wire; None means unknown.
@@ -73,8 +73,9 @@ class OAuthTokens:
         return min(self.expires_at - (time.time() if now is None else now), self.expires_in)
 
     def get_authorization_header(self) -> str:
-        """Return the value of the ``Authorization`` header. RFC 6750 section 2.1."""
-        return Secret(f"Bearer {self.access_token}")
+        """Return the value of the ``Authorization`` header. RFC 6750 section 2.1, RFC 9449 section 7.1."""
+        scheme = "DPoP" if self.token_type.lower() == "dpop" else "Bearer"
+        return Secret(f"{scheme} {self.access_token}")
 
     def to_dict(self) -> dict[str, object]:
         """Return every field by name, secrets included; None is left out."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from .base import Listener, Prompt
+from .base import Prompt
+from .listener import Listener
 from .refuse import NoPrompt
 
 if TYPE_CHECKING:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from ..exceptions import AccessDeniedError, AuthorizationTimeoutError, InvalidRedirectError, OAuthError
 from ..models.redirect import belongs_to
 from ..models.secret import Secret
-from .base import Listener
+from ..urls import loopback_host
+from .listener import Listener
 from .pages import denied_page, failure_page, received_page, success_page
 
 #: Seconds the browser's page waits to learn how the sign-in ended.
@@ -26,18 +28,26 @@ _PIECE = 0.5
 class LoopbackListener(Listener):
     """Waits for the one redirect that carries our state, from the servers or from :meth:`deliver`."""
 
-    def __init__(self, redirect_uri: str, state: str) -> None:
-        """Wait for ``state`` at ``redirect_uri``."""
+    def __init__(self, redirect_uri: str, state: str, addresses: Sequence[str] = ()) -> None:
+        """Wait for ``state`` at ``redirect_uri``, on sockets at ``addresses`` (host:port)."""
         self.redirect_uri = redirect_uri
         parts = urlsplit(redirect_uri)
         self.path = parts.path or "/"
+        self._forwarded = loopback_host(redirect_uri) is None
+        self.listening = bool(addresses)
+        ports = {address.rpartition(":")[2] for address in (*addresses, parts.netloc)}
         names = {"127.0.0.1", "localhost", "[::1]", parts.netloc.rpartition(":")[0]}
-        self.hosts = {f"{name}:{parts.port}" for name in names} | (names if parts.port == 80 else set())
+        self.hosts = {f"{name}:{port}" for name in names for port in ports} | {*addresses, parts.netloc}
+        self.hosts |= names if "80" in ports else set()
         self._state = state
         self._answer: str | None = None
         self._turn = threading.Lock()
         self._answered, self._concluded, self._page_sent = (threading.Event() for _ in range(3))
         self._page = received_page()
+
+    def is_at(self, path: str) -> bool:
+        """Tell whether a path is that of the redirect. A proxy in between may have taken the beginning off."""
+        return path == self.path or (self._forwarded and len(path) > 1 and self.path.endswith(path))
 
     def accept(self, redirect: str) -> bool:
         """Take a redirect if it is the answer and the first one; tell whether it was taken."""

@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from ..exceptions import OAuthError
+from ..exceptions import AuthorizationError, OAuthError
+from .listener import Listener
 
-
-class Listener(ABC):
-    """Where the answer to one authorization request arrives.
-
-    Attributes:
-        redirect_uri: What to send as ``redirect_uri``: final, with the port that is really bound.
-    """
-
-    redirect_uri: str
-
-    @abstractmethod
-    def wait(self, timeout: float) -> str:
-        """Wait for the redirect.
-
-        Args:
-            timeout: Seconds.
-
-        Returns:
-            The redirect: its URL or its query, not yet checked beyond its state.
-
-        Raises:
-            AuthorizationTimeoutError: Nothing came in time.
-        """
-
-    def deliver(self, redirect: str) -> None:
-        """Take the redirect from somewhere else: pasted by the person, or handed in by the application.
-
-        Args:
-            redirect: The URL the browser came back to, or its query.
-        """
-
-    def conclude(self, error: OAuthError | None) -> None:
-        """Tell the person's browser how it ended.
-
-        Args:
-            error: Why it failed; None when the sign-in is complete.
-        """
+if TYPE_CHECKING:
+    from ..models.callback import Callback
+    from ..models.device import DeviceAuthorization
 
 
 class Prompt(ABC):
@@ -52,9 +20,6 @@ class Prompt(ABC):
     Example::
 
         class LinkInChat(Prompt):
-            def listen(self, redirect_uri, *, state, exact=False):
-                return loopback_listener(redirect_uri, state=state, exact=exact)
-
             def show(self, url, *, listener, server_url):
                 chat.post(f"Please sign in: {url}")
     """
@@ -62,19 +27,20 @@ class Prompt(ABC):
     #: Whether there is a person to ask. False makes the library fail at once instead of asking.
     interactive: bool = True
 
-    @abstractmethod
-    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
-        """Get ready for the answer before anything is shown.
+    def listen(self, callback: Callback, *, state: str) -> AbstractContextManager[Listener]:
+        """Get ready for the answer before anything is shown: by default, listen where the callback says.
 
         Args:
-            redirect_uri: The redirect wished for; port 0 stands for any free port.
+            callback: The redirect wished for, and the ports to listen on.
             state: The ``state`` that tells the answer from everything else.
-            exact: Whether another port than the one wished for would be of no use.
 
         Raises:
             AuthorizationError: The redirect cannot be listened on.
             SignInRequiredError: There is nobody to ask.
         """
+        from .loopback import loopback_listener  # the web server is loaded when a person is really asked
+
+        return loopback_listener(callback, state=state)
 
     @abstractmethod
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
@@ -84,4 +50,26 @@ class Prompt(ABC):
             url: The URL, already checked to be fit for a browser.
             listener: Where the answer may be delivered.
             server_url: What the sign-in is for, to be named to the person.
+        """
+
+    def show_code(self, device: DeviceAuthorization, *, server_url: str) -> None:
+        """Bring a device code to the person; must not wait until it was entered. RFC 8628 section 3.3.
+
+        Args:
+            device: The code, and where it is to be entered; both are fit to be shown.
+            server_url: What the sign-in is for, to be named to the person.
+
+        Raises:
+            AuthorizationError: This way of asking cannot show a code; the default.
+        """
+        raise AuthorizationError(
+            f"{type(self).__name__} cannot show a device code.",
+            hint="Use ConsolePrompt, or give your prompt a method show_code().",
+        )
+
+    def conclude(self, error: OAuthError | None) -> None:
+        """Tell the person how a sign-in by device code ended; by default nothing.
+
+        Args:
+            error: Why it failed; None when the sign-in is complete.
         """

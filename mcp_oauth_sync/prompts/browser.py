@@ -7,11 +7,11 @@ import os
 import sys
 import threading
 import webbrowser
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import TextIO
 
-from .base import Listener, Prompt
-from .loopback import loopback_listener
+from .base import Prompt
+from .listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +30,6 @@ class BrowserPrompt(Prompt):
     def __init__(self, *, output: TextIO | None = None) -> None:
         """Print to ``output``."""
         self._output = output
-
-    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
-        """Listen on the loopback interface."""
-        return loopback_listener(redirect_uri, state=state, exact=exact)
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         """Open the browser without waiting for it, and print the address."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
-from .base import Listener, Prompt
-from .loopback import loopback_listener
+from ..exceptions import AuthorizationError
+from ..urls import without_query
+from .base import Prompt
+from .listener import Listener
 
 
 class CallbackPrompt(Prompt):
@@ -25,12 +26,14 @@ class CallbackPrompt(Prompt):
         """Show URLs with ``show``."""
         self._show = show
 
-    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
-        """Listen on the loopback interface."""
-        return loopback_listener(redirect_uri, state=state, exact=exact)
-
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         """Call the application."""
         redirect = self._show(str(url))
         if isinstance(redirect, str):
             listener.deliver(redirect)
+        elif not listener.listening:
+            raise AuthorizationError(
+                f"The browser comes back to {without_query(listener.redirect_uri)}, which is not on this machine.",
+                hint="Let the function given to CallbackPrompt return the URL the browser came back to, or pass "
+                "callback_port= with the port that is forwarded here.",
+            )

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..exceptions import AuthorizationError
+from ..models.callback import Callback
 from ..urls import loopback_host
 from .answer import LoopbackListener
 from .pages import stranger_page
@@ -64,6 +64,12 @@ class _Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
+    @property
+    def shown_address(self) -> str:
+        """The address as a browser names it."""
+        host = str(self.server_address[0])
+        return f"[{host}]:{self.server_port}" if ":" in host else f"{host}:{self.server_port}"
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection, dropping the oldest one when there are too many."""
         for oldest in list(self.connections)[: 1 - MAX_CONNECTIONS]:
@@ -104,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         listener = self.server.listener
         if listener is None or self.headers.get_all("Host", []) not in ([host] for host in listener.hosts):
             return self._send(400, stranger_page())
-        if self.path.partition("?")[0] != listener.path:
+        if not listener.is_at(self.path.partition("?")[0]):
             return self._send(404, stranger_page())
         if not listener.accept(self.path):
             return self._send(400, stranger_page())
@@ -135,24 +141,20 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def loopback_listener(redirect_uri: str, *, state: str, exact: bool = False) -> Iterator[LoopbackListener]:
-    """Listen on the loopback interface until the block ends.
+def loopback_listener(callback: Callback, *, state: str) -> Iterator[LoopbackListener]:
+    """Listen where a callback says until the block ends; on the loopback interface unless it names another.
 
     Args:
-        redirect_uri: ``http://127.0.0.1:PORT/callback`` or the like; no port, or 0, takes any free one.
+        callback: The redirect wished for, and the ports to listen on. Without ports nothing is listened on: the
+            answer has to be delivered.
         state: The state to wait for.
-        exact: Whether only this very port will do; else another one is taken when it is busy.
 
     Raises:
-        AuthorizationError: The address is not on the loopback interface, or its port is taken.
+        AuthorizationError: The redirect is not on this machine and nothing forwards it, or no port is free.
     """
-    host = loopback_host(redirect_uri)
-    if host is None:
-        raise AuthorizationError(f"Cannot listen for a redirect to {redirect_uri}: it is not on this machine.")
-    parts = urlsplit(redirect_uri)
-    servers = _bind(host, parts.port or 0, exact=exact)
-    shown = f"[{host}]" if ":" in host else host
-    listener = LoopbackListener(f"http://{shown}:{servers[0].server_port}{parts.path or '/'}", state)
+    servers = _bind(callback) if callback.ports else []
+    port = servers[0].server_port if servers else 0
+    listener = LoopbackListener(callback.uri_at(port), state, addresses=[server.shown_address for server in servers])
     threads = []
     for server in servers:
         server.listener = listener
@@ -169,15 +171,19 @@ def loopback_listener(redirect_uri: str, *, state: str, exact: bool = False) -> 
             server.stop(thread)
 
 
-def _bind(host: str, port: int, *, exact: bool) -> list[_Server]:
-    """Bind every address the host stands for, all at one port: the one wished for, else any free one."""
+def _bind(callback: Callback) -> list[_Server]:
+    """Bind every address the redirect stands for, all at one port: the first one wished for that is free."""
+    host = callback.bind or loopback_host(callback.redirect_uri) or ("127.0.0.1" if callback.fixed else None)
+    if host is None:
+        raise AuthorizationError(f"Cannot listen for a redirect to {callback.redirect_uri}: it is not on this machine.")
     failure: OSError | None = None
-    for wished in [port] if port and exact else [port, *[0] * _TRIES]:
+    for wished in [*callback.ports, *[0] * (0 if callback.exact else _TRIES)]:
         try:
             return _bind_all(host, wished)
         except OSError as error:
-            failure = error
-    where = ("127.0.0.1" if host == "localhost" else host) + (f" port {port}" if port else "")
+            failure = failure or error
+    ports = [str(port) for port in callback.ports if port]
+    where = ("127.0.0.1" if host == "localhost" else host) + (f" port {' or '.join(ports)}" if ports else "")
     raise AuthorizationError(
         f"Cannot listen on {where}: {(failure and failure.strerror) or failure}.",
         hint="Choose another port with callback_port=, or end the program that holds this one.",

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from ..exceptions import SignInRequiredError
-from .base import Listener, Prompt
+from .base import Prompt
+from .listener import Listener
+
+if TYPE_CHECKING:
+    from ..models.callback import Callback
+    from ..models.device import DeviceAuthorization
 
 
 class NoPrompt(Prompt):
@@ -18,7 +24,7 @@ class NoPrompt(Prompt):
 
     interactive = False
 
-    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
+    def listen(self, callback: Callback, *, state: str) -> AbstractContextManager[Listener]:
         """Refuse.
 
         Raises:
@@ -27,6 +33,14 @@ class NoPrompt(Prompt):
         raise _nobody()
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
+        """Refuse.
+
+        Raises:
+            SignInRequiredError: Always.
+        """
+        raise _nobody()
+
+    def show_code(self, device: DeviceAuthorization, *, server_url: str) -> None:
         """Refuse.
 
         Raises:

@@ -52,6 +52,7 @@ def build_authorization_request(
     resource: str | None = None,
     extra: Mapping[str, str] | None = None,
     allow_loopback: bool = True,
+    iss_may_be_missing: bool = False,
 ) -> AuthorizationRequest:
     """Build the URL that the person opens. RFC 6749 section 4.1.1.
 
@@ -64,6 +65,7 @@ def build_authorization_request(
         resource: RFC 8707 resource; None leaves it out.
         extra: Further parameters.
         allow_loopback: False refuses an endpoint on this machine.
+        iss_may_be_missing: Whether an answer without the promised ``iss`` is taken.
 
     Raises:
         InsecureURLError: The endpoint may not be opened in a browser, or the redirect URI is neither https nor on the
@@ -91,7 +93,7 @@ def build_authorization_request(
     return AuthorizationRequest(
         url=Secret(with_query(server.authorization_endpoint, urlencode(parameters))),
         issuer=server.issuer or None,
-        issuer_advertised=server.authorization_response_iss_parameter_supported,
+        issuer_advertised=server.authorization_response_iss_parameter_supported and not iss_may_be_missing,
         redirect_uri=redirect_uri,
         state=state,
         verifier=verifier,

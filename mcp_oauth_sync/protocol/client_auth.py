@@ -8,6 +8,7 @@ from urllib.parse import quote_plus
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.secret import Secret
+from .proofs import NO_PROOFS, Proofs
 
 NONE, POST, BASIC = "none", "client_secret_post", "client_secret_basic"
 _SECRET_METHODS = (POST, BASIC)
@@ -49,12 +50,17 @@ def select_other_method(registration: ClientRegistration) -> str | None:
     return {NONE: POST, POST: BASIC, BASIC: POST}.get(registration.token_endpoint_auth_method or NONE)
 
 
-def build_client_authentication(registration: ClientRegistration) -> tuple[dict[str, str], dict[str, str]]:
+def build_client_authentication(
+    registration: ClientRegistration | None, proofs: Proofs = NO_PROOFS
+) -> tuple[dict[str, str], dict[str, str]]:
     """Return the (headers, form fields) that identify the client, by exactly one method.
 
     Args:
-        registration: What we are; its ``token_endpoint_auth_method`` decides.
+        registration: What we are; its ``token_endpoint_auth_method`` decides. None identifies nobody.
+        proofs: The key for ``private_key_jwt``, and whom its assertions are for.
     """
+    if registration is None:
+        return {}, {}
     method, secret = registration.token_endpoint_auth_method or NONE, registration.client_secret
     if method == BASIC and secret:
         pair = f"{quote_plus(registration.client_id)}:{quote_plus(secret)}"

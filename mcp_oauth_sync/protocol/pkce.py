@@ -22,14 +22,18 @@ def build_challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
-def require_pkce(server: AuthorizationServerMetadata) -> None:
+def require_pkce(server: AuthorizationServerMetadata, *, assumed: bool = False) -> None:
     """Check that the authorization server says it supports S256, as the MCP specification demands.
+
+    Args:
+        server: The authorization server.
+        assumed: Whether a server that says nothing about PKCE is taken to support it.
 
     Raises:
         AuthorizationError: It does not say so.
     """
     methods = server.code_challenge_methods_supported
-    if methods is not None and "S256" in methods:
+    if (methods is None and assumed) or (methods is not None and "S256" in methods):
         return
     said = "does not say that it supports PKCE" if methods is None else "supports PKCE, but not the method S256"
     raise AuthorizationError(

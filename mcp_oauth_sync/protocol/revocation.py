@@ -6,6 +6,7 @@ from ..exceptions import RevocationError
 from ..models.client import ClientRegistration
 from ..urls import without_query
 from .client_auth import NONE, build_client_authentication
+from .proofs import NO_PROOFS, Proofs
 from .reply import TransportFailure
 from .transport import Transport
 
@@ -17,6 +18,7 @@ def revoke_token(
     token: str,
     *,
     token_type_hint: str | None = None,
+    proofs: Proofs = NO_PROOFS,
 ) -> None:
     """Revoke one token.
 
@@ -26,12 +28,13 @@ def revoke_token(
         registration: Who we are there.
         token: The token.
         token_type_hint: "access_token", "refresh_token" or None.
+        proofs: What goes with the request beyond the registration.
 
     Raises:
         InsecureURLError: The endpoint may not be contacted.
         RevocationError: The server did not confirm it.
     """
-    headers, identity = build_client_authentication(registration)
+    headers, identity = build_client_authentication(registration, proofs)
     fields = {"token": token, **identity}
     if token_type_hint:
         fields["token_type_hint"] = token_type_hint

@@ -32,7 +32,7 @@ from mcp_oauth_sync.models.secret import Secret
 from mcp_oauth_sync.protocol.authorization import AuthorizationRequest, build_authorization_request
 from mcp_oauth_sync.protocol.client_auth import build_client_authentication
 from mcp_oauth_sync.protocol.reply import Reply
-from mcp_oauth_sync.protocol.token_endpoint import Granted, parse_token_response
+from mcp_oauth_sync.protocol.token_response import Granted, parse_token_response
 from mcp_oauth_sync.protocol.transport import Transport
 from mcp_oauth_sync.sign_in import SignIn
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
@@ -175,7 +175,8 @@ def context() -> GrantContext:
         "prompt": NoPrompt(),
         "redirect_uri": "http://127.0.0.1/callback",
         "exact_redirect": False,
-        "identify": lambda uri, fresh: registration(),
+        "identify": lambda redirect_uri, *, fresh=False: registration(),
+        "callback": options().callback,
         "doubtful": registration(),
         "options": options(),
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import requests
 
-from mcp_oauth_sync.auth import MAX_REPEATS
 from mcp_oauth_sync.authorizer import asking
 from mcp_oauth_sync.exceptions import ScopeRequiredError
+from mcp_oauth_sync.signing import MAX_REPEATS
 from tests.servers import AuthorizationServer, McpServer, Person, reply
 
 from .stage import CALL, another_process, challenge, session_for, steps

@@ -87,13 +87,13 @@ def test_the_callback_host_is_this_machine_and_never_a_wildcard(host: str) -> No
 @pytest.mark.parametrize(
     ("host", "port", "uri"),
     [
-        ("127.0.0.1", 0, "http://127.0.0.1:0/callback"),
+        ("127.0.0.1", 0, "http://127.0.0.1/callback"),
         ("localhost", 8123, "http://localhost:8123/callback"),
         ("::1", 8123, "http://[::1]:8123/callback"),
     ],
 )
 def test_the_redirect_uri_follows_host_and_port(host: str, port: int, uri: str) -> None:
-    assert SignInOptions(callback_host=host, callback_port=port).redirect_uri == uri
+    assert SignInOptions(callback_host=host, callback_port=port).callback.unbound == uri
 
 
 @pytest.mark.parametrize("seconds", [0, -1])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mcp_oauth_sync import ClientRegistration, OAuthTokens, ServerRecord
 from mcp_oauth_sync.models.document import MalformedDocument
 from mcp_oauth_sync.models.record import SCHEMA, NewerSchema
+from mcp_oauth_sync.models.switches import Switches
 
 from .test_document import JSON
 
@@ -36,7 +37,11 @@ def test_a_record_comes_back_as_it_was() -> None:
 
 
 def test_a_record_says_its_version_first_of_all() -> None:
-    assert json.loads(RECORD.to_json())["schema"] == SCHEMA
+    assert json.loads(RECORD.to_json())["schema"] == 1  # all of it, an older installation understands
+    for newer in ({"dpop_key": "-----BEGIN"}, {"moved_at": 1.0}, {"switches": Switches(no_resource=True)}):
+        changed = attrs.evolve(RECORD, **newer)  # type: ignore[arg-type]
+        assert json.loads(changed.to_json())["schema"] == SCHEMA
+        assert ServerRecord.from_json(changed.to_json()) == changed
 
 
 def test_a_record_of_a_newer_version_is_told_apart() -> None:
@@ -87,4 +92,4 @@ def test_any_damaged_record_is_read_or_refused_by_type(document: dict[str, Any],
         ServerRecord.from_record(whole)
     except MalformedDocument:
         return
-    assert whole["schema"] == SCHEMA
+    assert whole["schema"] in (1, SCHEMA)

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from mcp_oauth_sync.exceptions import AccessDeniedError, AuthorizationError, AuthorizationTimeoutError
+from mcp_oauth_sync.models.callback import Callback
 from mcp_oauth_sync.prompts import loopback
 from mcp_oauth_sync.prompts.loopback import LoopbackListener, loopback_listener
 from mcp_oauth_sync.prompts.pages import received_page, stranger_page, success_page
@@ -33,7 +34,7 @@ from .wire import (
 @pytest.fixture
 def listener() -> Iterator[LoopbackListener]:
     """A receiver whose page need not wait to learn how the sign-in ends."""
-    with loopback_listener("http://127.0.0.1/callback", state=STATE) as made:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as made:
         made.conclude(None)
         yield made
 
@@ -50,16 +51,16 @@ def unanswered(listener: LoopbackListener) -> bool:
 
 
 def test_it_listens_before_anything_is_shown_and_names_the_port_it_has() -> None:
-    with loopback_listener("http://127.0.0.1/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
         port = port_of(listener.redirect_uri)
         assert listener.redirect_uri == f"http://127.0.0.1:{port}/callback"
         assert accepts_connections(port)
 
 
 def test_a_wished_port_and_path_are_taken_while_the_port_is_free() -> None:
-    with loopback_listener("http://127.0.0.1/callback", state=STATE) as earlier:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as earlier:
         port = port_of(earlier.redirect_uri)
-    with loopback_listener(f"http://127.0.0.1:{port}/oauth/done", state=STATE, exact=True) as listener:
+    with loopback_listener(Callback.at(f"http://127.0.0.1:{port}/oauth/done", exact=True), state=STATE) as listener:
         assert listener.redirect_uri == f"http://127.0.0.1:{port}/oauth/done"
         listener.conclude(None)
         assert get(listener, f"/oauth/done?code=c&state={STATE}").status == 200
@@ -74,7 +75,7 @@ def test_a_literal_ipv4_address_is_all_it_listens_on(listener: LoopbackListener)
 
 
 def test_a_literal_ipv6_address_is_all_it_listens_on() -> None:
-    with loopback_listener("http://[::1]/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://[::1]/callback"), state=STATE) as listener:
         port = port_of(listener.redirect_uri)
         assert listener.redirect_uri == f"http://[::1]:{port}/callback"
         assert not accepts_connections(port)
@@ -85,7 +86,7 @@ def test_a_literal_ipv6_address_is_all_it_listens_on() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_localhost_is_answered_on_ipv4_and_ipv6_at_the_same_port(host: str) -> None:
-    with loopback_listener("http://localhost/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://localhost/callback"), state=STATE) as listener:
         port = port_of(listener.redirect_uri)
         assert listener.redirect_uri == f"http://localhost:{port}/callback"
         assert accepts_connections(port, "127.0.0.1")
@@ -101,13 +102,13 @@ def test_localhost_is_answered_on_ipv4_and_ipv6_at_the_same_port(host: str) -> N
 
 def test_localhost_works_on_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "AF_INET6", 1045)  # a family that no machine has
-    with loopback_listener("http://localhost/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://localhost/callback"), state=STATE) as listener:
         listener.conclude(None)
         assert get(listener, answer_target()).status == 200
 
 
 def test_another_loopback_address_can_be_configured_and_is_recognised_by_its_host() -> None:
-    with loopback_listener("http://127.0.0.5/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://127.0.0.5/callback"), state=STATE) as listener:
         listener.conclude(None)
         assert not accepts_connections(port_of(listener.redirect_uri))
         assert send(listener, request_for(listener, answer_target()), "127.0.0.5").status == 200
@@ -127,12 +128,14 @@ def test_another_loopback_address_can_be_configured_and_is_recognised_by_its_hos
     ],
 )
 def test_it_never_listens_anywhere_but_on_the_loopback_interface(uri: str) -> None:
-    with pytest.raises(AuthorizationError, match="not on this machine"), loopback_listener(uri, state=STATE):
+    callback = Callback.at(uri)
+    with pytest.raises(AuthorizationError, match="not on this machine"), loopback_listener(callback, state=STATE):
         raise AssertionError("it listens")
 
 
 def test_a_busy_port_that_has_to_be_it_is_an_error_that_names_it(listener: LoopbackListener) -> None:
-    with pytest.raises(AuthorizationError) as caught, loopback_listener(listener.redirect_uri, state="x", exact=True):
+    callback = Callback.at(listener.redirect_uri, exact=True)
+    with pytest.raises(AuthorizationError) as caught, loopback_listener(callback, state="x"):
         raise AssertionError("it listens")
     assert f"127.0.0.1 port {port_of(listener.redirect_uri)}" in caught.value.message
     assert "in use" in caught.value.message
@@ -141,7 +144,7 @@ def test_a_busy_port_that_has_to_be_it_is_an_error_that_names_it(listener: Loopb
 
 
 def test_a_busy_port_that_is_only_preferred_gives_way_to_another(listener: LoopbackListener) -> None:
-    with loopback_listener(listener.redirect_uri, state="another-state") as other:
+    with loopback_listener(Callback.at(listener.redirect_uri), state="another-state") as other:
         assert port_of(other.redirect_uri) != port_of(listener.redirect_uri)
         assert get(listener, answer_target()).status == 200
         assert unanswered(other)
@@ -154,10 +157,10 @@ def test_localhost_never_shares_its_port_with_another_program_on_ipv6(exact: boo
         wished = f"http://localhost:{port}/callback"
         if exact:
             with pytest.raises(AuthorizationError, match=f"port {port}"):
-                stack.enter_context(loopback_listener(wished, state=STATE, exact=True))
+                stack.enter_context(loopback_listener(Callback.at(wished, exact=True), state=STATE))
             assert not accepts_connections(port)
         else:
-            listener = stack.enter_context(loopback_listener(wished, state=STATE))
+            listener = stack.enter_context(loopback_listener(Callback.at(wished), state=STATE))
             assert port_of(listener.redirect_uri) != port
             assert accepts_connections(port_of(listener.redirect_uri), "::1")
 
@@ -229,7 +232,7 @@ def test_what_comes_behind_the_answer_on_one_connection_is_not_looked_at(listene
 
 
 def test_an_answer_delivered_by_the_application_ends_the_wait_and_keeps_no_browser_waiting() -> None:
-    with loopback_listener("http://127.0.0.1/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
         listener.deliver("http://127.0.0.1/callback?code=c")
         assert listener.wait(1) == "http://127.0.0.1/callback?code=c"
         started = time.monotonic()
@@ -401,7 +404,7 @@ def test_the_browser_that_brought_the_answer_is_not_pushed_out_while_it_waits_fo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(loopback, "MAX_CONNECTIONS", 4)
-    with loopback_listener("http://127.0.0.1/callback", state=STATE) as listener, ExitStack() as stack:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener, ExitStack() as stack:
         browser = stack.enter_context(dial(listener))
         browser.sendall(request_for(listener, answer_target()))
         listener.wait(10)
@@ -469,7 +472,7 @@ def test_no_parameter_makes_it_redirect_and_none_is_repeated(listener: LoopbackL
 
 def test_the_page_does_not_wait_for_a_slow_token_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcp_oauth_sync.prompts.answer.PAGE_PATIENCE", 0.05)
-    with loopback_listener("http://127.0.0.1/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
         assert get(listener, answer_target()).body == received_page()
 
 
@@ -482,7 +485,7 @@ def test_the_page_follows_the_first_word_on_how_it_ended(listener: LoopbackListe
 
 
 def test_nobody_coming_is_a_typed_timeout_that_says_how_long_it_waited() -> None:
-    with loopback_listener("http://127.0.0.1/callback", state=STATE) as listener:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
         with pytest.raises(AuthorizationTimeoutError) as caught:
             listener.wait(0.05)
         assert isinstance(caught.value, TimeoutError)
@@ -522,7 +525,7 @@ def test_however_it_ends_the_port_is_free_and_the_thread_is_gone(ending: str) ->
     uri = ""
     idle = None
     try:
-        with loopback_listener("http://127.0.0.1/callback", state=STATE) as listener:
+        with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
             uri = listener.redirect_uri
             idle = dial(listener)
             assert get(listener, "/favicon.ico").status == 404
@@ -541,14 +544,14 @@ def test_however_it_ends_the_port_is_free_and_the_thread_is_gone(ending: str) ->
     assert idle is not None
     with idle:
         assert idle.recv(1) == b""
-    with loopback_listener(uri, state=STATE, exact=True) as again:
+    with loopback_listener(Callback.at(uri, exact=True), state=STATE) as again:
         assert again.redirect_uri == uri
 
 
 def test_a_default_timeout_of_sockets_in_the_program_does_not_end_the_wait() -> None:
     socket.setdefaulttimeout(0.01)
     try:
-        with loopback_listener("http://127.0.0.1/callback", state=STATE) as listener:
+        with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
             listener.conclude(None)
             assert unanswered(listener)
             with dial(listener) as connection:

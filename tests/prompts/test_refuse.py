@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from mcp_oauth_sync import CallbackPrompt, MCPOAuthClient, NoPrompt, OAuth
+from mcp_oauth_sync import Callback, CallbackPrompt, MCPOAuthClient, NoPrompt, OAuth
 from mcp_oauth_sync.exceptions import ScopeRequiredError, SignInRequiredError
 from tests.servers import AuthorizationServer, McpServer, Person
 
@@ -18,7 +18,7 @@ def test_it_never_listens_and_never_shows() -> None:
     prompt = NoPrompt()
     assert not prompt.interactive
     for ask in (
-        lambda: prompt.listen("http://127.0.0.1/callback", state="s"),
+        lambda: prompt.listen(Callback.at("http://127.0.0.1/callback"), state="s"),
         lambda: prompt.show("https://as.example.com", listener=None, server_url="x"),
     ):
         with pytest.raises(SignInRequiredError) as caught:

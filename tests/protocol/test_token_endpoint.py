@@ -18,7 +18,8 @@ from mcp_oauth_sync.models.document import MalformedDocument
 from mcp_oauth_sync.models.metadata import AuthorizationServerMetadata
 from mcp_oauth_sync.models.tokens import OAuthTokens
 from mcp_oauth_sync.protocol.authorization import build_authorization_request, build_state
-from mcp_oauth_sync.protocol.token_endpoint import Granted, exchange_code, parse_token_response, refresh_tokens
+from mcp_oauth_sync.protocol.token_endpoint import exchange_code, refresh_tokens
+from mcp_oauth_sync.protocol.token_response import Granted, parse_token_response
 from mcp_oauth_sync.protocol.transport import Transport
 
 from ..models.test_document import JSON

@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from mcp_oauth_sync import BrowserPrompt, CallbackPrompt, NoPrompt, OAuth
 from mcp_oauth_sync.exceptions import AccessDeniedError, AuthorizationError
+from mcp_oauth_sync.models.callback import Callback
 from mcp_oauth_sync.prompts.loopback import loopback_listener
 from tests.servers.person import Person
 
@@ -341,7 +342,7 @@ def test_in_a_real_browser_an_https_server_leads_back_to_the_program_at_localhos
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_real_browser_what_the_server_says_is_text_whatever_it_is(tmp_path: Path, scheme: str) -> None:
     hostile = "<script>document.title='taken over'</script><img src=x onerror=\"document.title='taken over'\">"
-    with loopback_listener("http://127.0.0.1/callback", state="a-state") as listener:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state="a-state") as listener:
         listener.conclude(AuthorizationError(hostile))
         chromium = Chromium(tmp_path)
         visit = chromium.visit(f"{listener.redirect_uri}?error=x&state=a-state", "--scheme", scheme)

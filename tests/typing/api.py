@@ -14,6 +14,7 @@ import mcp_oauth_sync
 from mcp_oauth_sync import (
     AuthorizationServerMetadata,
     BrowserPrompt,
+    Callback,
     CallbackPrompt,
     ClientMetadata,
     ClientRegistration,
@@ -205,8 +206,8 @@ class OwnStore(SecureTokenStore):
 class OwnPrompt(Prompt):
     """A prompt of somebody's own."""
 
-    def listen(self, redirect_uri: str, *, state: str, exact: bool = False) -> AbstractContextManager[Listener]:
-        return CallbackPrompt(print).listen(redirect_uri, state=state, exact=exact)
+    def listen(self, callback: Callback, *, state: str) -> AbstractContextManager[Listener]:
+        return CallbackPrompt(print).listen(callback, state=state)
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         listener.deliver(input(f"{server_url}: open {url} and paste where it led: "))

@@ -10,7 +10,7 @@ import pytest
 from mcp_oauth_sync.models.client import ClientRegistration
 from mcp_oauth_sync.models.document import MalformedDocument
 from mcp_oauth_sync.protocol.reply import Reply
-from mcp_oauth_sync.protocol.token_endpoint import parse_token_response
+from mcp_oauth_sync.protocol.token_response import parse_token_response
 
 REGISTRATION = {  # RFC 7591 section 3.2.1
     "client_id": "s6BhdRkqt3",

@@ -1,0 +1,116 @@
+"""What a client does with the tokens it has got: refresh, obtain again, revoke. RFC 6749 section 6, RFC 7009."""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+
+from ..discovery import choose_resource
+from ..exceptions import InsecureURLError, RevocationError
+from ..grants.base import Grant
+from ..grants.refresh_token import nothing_to_refresh_with, renew
+from ..models.metadata import AuthorizationServerMetadata
+from ..models.tokens import OAuthTokens
+from ..protocol.revocation import revoke_token
+from ..protocol.server_metadata import same_issuer
+from ..sign_in import SignIn
+from .known import KnownServer
+
+logger = logging.getLogger(__name__)
+
+
+class RenewingClient(KnownServer):
+    """Keeps the tokens of one MCP server fresh, and ends them. Made as :class:`KnownServer`."""
+
+    def obtain_again(self, grant: Grant) -> OAuthTokens:
+        """Use a grant without a person once more, at the server that the record knows: one request, no discovery.
+
+        Args:
+            grant: The grant.
+
+        Raises:
+            AuthorizationError: The record does not know the server.
+            TokenExchangeError: No tokens came.
+            RegistrationError: The client cannot be used.
+        """
+        record = self.record
+        known = record.registration.token_endpoint_auth_method if record.registration else None
+        server = AuthorizationServerMetadata(
+            issuer=record.issuer,
+            token_endpoint=record.token_endpoint,
+            revocation_endpoint=record.revocation_endpoint,
+            token_endpoint_auth_methods_supported=(known,) if known else None,
+            published=False,
+        )
+        step = SignIn(
+            http=self.http,
+            server=server,
+            server_url=self.server_url,
+            resource=record.resource,
+            scopes=tuple((record.requested_scope or "").split()),
+            options=self.options,
+            grant=grant,
+            saved=record.registration,
+            switches=record.switches,
+            dpop_key=record.dpop_key,
+        )
+        return self._keep(step.run())
+
+    def refresh_token(self, refresh_token: str | None = None) -> OAuthTokens:
+        """Renew the access token. RFC 6749 section 6.
+
+        Args:
+            refresh_token: The refresh token; None takes the one held.
+
+        Raises:
+            RefreshRejectedError: It will never work again.
+            TokenRefreshError: It did not work now, or there is nothing to refresh with.
+            DiscoveryError: The token endpoint is not known yet, and cannot be found out.
+            MetadataMismatchError: The server has moved to another authorization server than the token's.
+        """
+        held, registration = self.tokens, self._known_client()
+        if refresh_token is not None:
+            held = attrs.evolve(held or OAuthTokens(access_token="", scope=None), refresh_token=refresh_token)
+        if held is None or not held.refresh_token or registration is None:
+            raise nothing_to_refresh_with()
+        record = attrs.evolve(self.record, tokens=held, registration=registration)
+        if record.token_endpoint is None:
+            server = self.authorization_server or self.discover_authorization_server()
+            self._require_issuer(server)
+            record = attrs.evolve(
+                record,
+                issuer=server.issuer,
+                resource=self.resource or choose_resource(self.server_url, None),
+                token_endpoint=server.token_endpoint,
+                revocation_endpoint=server.revocation_endpoint,
+            )
+        return self._keep(renew(self.http, record, extra=self.options.token_params, proofs=self._proofs(record)))
+
+    def revoke_token(self, token: str, token_type_hint: str | None = None) -> bool:
+        """Revoke a token; tell whether the server confirmed it. RFC 7009.
+
+        Args:
+            token: An access or refresh token of this server.
+            token_type_hint: "access_token", "refresh_token" or None.
+        """
+        server, registration, endpoint = self.authorization_server, self.registration, self.record.revocation_endpoint
+        if registration is None:
+            return False
+        if endpoint is None and server is not None and same_issuer(server.issuer, registration.issuer or ""):
+            endpoint = server.revocation_endpoint
+        if endpoint is None:
+            return False
+        try:
+            revoke_token(
+                self.http,
+                endpoint,
+                registration,
+                token,
+                token_type_hint=token_type_hint,
+                proofs=self._proofs(self.record),
+            )
+        except (RevocationError, InsecureURLError) as failure:
+            logger.warning("%s", failure.message)
+            return False
+        return True

@@ -1,0 +1,126 @@
+"""What the token endpoint answers: tokens, or why there are none. RFC 6749 sections 5.1 and 5.2, RFC 9449 section 5."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from ..exceptions import OAuthError, RefreshRejectedError, TokenExchangeError, TokenRefreshError, printable
+from ..models.client import ClientRegistration
+from ..models.document import Document, MalformedDocument, required_text, text
+from ..models.tokens import OAuthTokens
+from ..urls import without_query
+from .reply import Reply
+
+Failure = type[TokenExchangeError] | type[TokenRefreshError]
+
+#: Errors after which the same refresh token will never work again.
+DEFINITIVE = frozenset({"invalid_grant", "invalid_client", "unauthorized_client", "invalid_refresh_token"})
+_PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+_PASSING_STATUS = frozenset({408, 425, 429})
+#: Errors that say the client itself is unknown or not allowed.
+CLIENT_ERRORS = frozenset({"invalid_client", "unauthorized_client"})
+
+
+def read_expires_in(document: Document) -> float | None:
+    """Return the lifetime in seconds; None when absent, not positive or not a number.
+
+    A lifetime that makes no sense is treated as unknown: the token is used until the server says 401.
+    """
+    value = document.get("expires_in")
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 < seconds < 1e11 else None
+
+
+# RFC 6749 section 3.3, without insisting on single spaces.
+_SCOPE = re.compile(r"[ !#-\[\]-~]*[!#-\[\]-~][ !#-\[\]-~]*")
+
+
+def parse_token_response(
+    document: Document, *, requested_scope: str | None, now: float, bound: bool = False
+) -> OAuthTokens:
+    """Read a successful token response. RFC 6749 section 5.1.
+
+    Args:
+        document: The JSON object or form.
+        requested_scope: What an absent ``scope`` means.
+        now: Wall-clock seconds when the request was sent: the lifetime starts no later.
+        bound: Whether the tokens were asked to be bound to a key; only then may they be (RFC 9449 section 5).
+
+    Raises:
+        MalformedDocument: There is no token, or of a kind that cannot be presented.
+    """
+    token_type = text(document, "token_type") or "Bearer"
+    if token_type.lower() not in ("bearer", *(["dpop"] if bound else [])):
+        raise MalformedDocument(f"the token type {printable(token_type, 40)!r} is not Bearer")
+    scope = document.get("scope")
+    if isinstance(scope, (list, tuple)):
+        scope = " ".join(str(item) for item in scope)
+    access_token = required_text(document, "access_token")
+    if not access_token.isascii() or not access_token.isprintable() or " " in access_token:
+        raise MalformedDocument("'access_token' holds characters that fit in no header")
+    return OAuthTokens(
+        access_token=access_token,
+        token_type=token_type,
+        expires_in=read_expires_in(document),
+        refresh_token=text(document, "refresh_token"),
+        scope=scope if isinstance(scope, str) and _SCOPE.fullmatch(scope) else requested_scope,
+        issued_at=now,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Granted:
+    """What a token request gave.
+
+    Attributes:
+        tokens: The tokens.
+        registration: The client, with the authentication method that worked; None when nobody in particular asked.
+    """
+
+    tokens: OAuthTokens
+    registration: ClientRegistration | None
+
+
+def resource_refused(reply: Reply) -> bool:
+    """Tell whether a refusal may be for the ``resource`` parameter alone."""
+    error = reply.oauth_error()[0]
+    return reply.status == 400 and (error == "invalid_target" or (error is None and reply.json_object() is not None))
+
+
+def refusal(reply: Reply, endpoint: str, failed: Failure, *, what: str) -> OAuthError:
+    """Return the error that a refusal means.
+
+    Args:
+        reply: The refusal.
+        endpoint: Where it came from.
+        failed: The kind of error.
+        what: What was not accepted, for the message ("the code").
+    """
+    error, description = reply.oauth_error()
+    where, said, status = f"The token endpoint {without_query(endpoint)}", reply.describe(), reply.status
+    if failed is TokenExchangeError:
+        message, hint = f"{where} did not accept {what}: {said}.", _exchange_hint(error, description)
+        return TokenExchangeError(message, hint=hint, error=error, error_description=description, status=status)
+    if error in DEFINITIVE and status in (200, 400, 401, 403):
+        message, hint = f"{where} rejected the refresh token: {said}.", "Sign in again."
+        return RefreshRejectedError(message, hint=hint, error=error, error_description=description, status=status)
+    message, hint = f"{where} did not refresh the token: {said}.", "What is stored was kept; try again."
+    refused = TokenRefreshError(message, hint=hint, error=error, error_description=description, status=status)
+    refused.retry_after = reply.retry_after()
+    refused.transient = error is None or error in _PASSING or status in _PASSING_STATUS or status >= 500
+    return refused
+
+
+def _exchange_hint(error: str | None, description: str | None) -> str | None:
+    if error == "invalid_target" or "AADSTS901" in (description or ""):
+        return "The authorization server does not accept the resource parameter for this MCP server."
+    if error in CLIENT_ERRORS:
+        return "The authorization server does not know this client or its secret: check client_id and client_secret."
+    return None
