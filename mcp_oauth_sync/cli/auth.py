@@ -8,15 +8,8 @@ from .. import OAuth
 from ..exceptions import OAuthError, SignInRequiredError, printable
 from ..urls import without_query
 from .accounts import manager_for
+from .auth_flags import arguments_of, in_flags
 from .output import say
-
-#: What the library's hints call its arguments, and what this command calls them.
-_FLAGS = {
-    "callback_port=": "--port",
-    "client_id=": "--client-id",
-    "scopes=": "--scopes",
-    "sign_in_timeout=": "--timeout",
-}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,11 +18,8 @@ def run(options: argparse.Namespace) -> int:
     auth = OAuth(
         options.url,
         name=options.name,
-        scopes=options.scopes,
-        client_id=options.client_id,
-        callback_port=options.port,
-        sign_in_timeout=options.timeout,
         token_manager=manager,
+        **arguments_of(options),
     )
     try:
         tokens = auth.sign_in()
@@ -37,8 +27,7 @@ def run(options: argparse.Namespace) -> int:
         error.hint = "Run this command in a terminal, where you can follow the link it prints."
         raise
     except OAuthError as error:
-        for argument, flag in _FLAGS.items():
-            error.hint = error.hint and error.hint.replace(argument, flag)
+        error.hint = in_flags(error.hint)
         raise
     say(f"Signed in to {without_query(options.url)} as {options.name!r}; kept in {manager.store.name}.")
     if tokens.scope:

@@ -1,0 +1,86 @@
+"""The flags of ``mcp-oauth-sync auth``, and the arguments of :class:`~mcp_oauth_sync.OAuth` they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+_A_DAY = 86400
+
+
+class Flag(NamedTuple):
+    """One flag that stands for one argument of the library.
+
+    Attributes:
+        flag: The flag.
+        argument: The argument.
+        help: What it is for.
+        metavar: What its value is called; None for a flag without a value, which means True.
+        type: Reads the value.
+    """
+
+    flag: str
+    argument: str
+    help: str
+    metavar: str | None = None
+    type: Callable[[str], object] = str
+
+
+def _ports(text: str) -> object:
+    """Read a port, a range of ports, or several of both."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) > 65535:
+            raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, or a range like 8765-8769: {text!r}")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def _seconds(text: str) -> object:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _A_DAY:
+        raise argparse.ArgumentTypeError(f"a time is a number of seconds up to {_A_DAY}, not {text!r}")
+    return seconds
+
+
+#: By the heading they stand under in the help.
+GROUPS: dict[str, tuple[Flag, ...]] = {
+    "what to ask for": (
+        Flag("--scopes", "scopes", "scopes to ask for, separated by spaces", "SCOPES"),
+        Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", _seconds),
+    ),
+    "who asks": (Flag("--client-id", "client_id", "a client registered by hand", "ID"),),
+    "where the browser comes back to": (
+        Flag("--port", "callback_port", "port of the redirect, or a range (default: any free)", "PORT", _ports),
+    ),
+}
+
+
+def add_auth_flags(parser: argparse.ArgumentParser) -> None:
+    """Let a parser understand them."""
+    for heading, flags in GROUPS.items():
+        group = parser.add_argument_group(heading)
+        for flag in flags:
+            if flag.metavar is None:
+                group.add_argument(flag.flag, dest=flag.argument, action="store_true", default=None, help=flag.help)
+            else:
+                group.add_argument(flag.flag, dest=flag.argument, metavar=flag.metavar, type=flag.type, help=flag.help)
+
+
+def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of the library for the flags that were given."""
+    names = [flag.argument for flags in GROUPS.values() for flag in flags]
+    return {name: getattr(options, name) for name in names if getattr(options, name, None) is not None}
+
+
+def in_flags(hint: str | None) -> str | None:
+    """Return a hint of the library in the words of this command."""
+    for flags in GROUPS.values():
+        for flag in flags:
+            hint = hint and hint.replace(f"{flag.argument}=", flag.flag + (" " if flag.metavar else ""))
+    return hint

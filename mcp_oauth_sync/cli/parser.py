@@ -1,0 +1,80 @@
+"""What can be said on the command line. Nothing heavy is loaded here: ``--help`` is quick."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..version import __version__
+from .auth_flags import add_auth_flags
+
+_EXAMPLES = """\
+examples:
+  mcp-oauth-sync demo            see it all at work, on this computer
+  mcp-oauth-sync auth notion https://mcp.notion.com/mcp
+                                 sign in, once
+  mcp-oauth-sync tools notion    list what the server offers
+
+exit status:
+  0 done, 1 failed, 2 wrong usage, 3 a person has to sign in, 130 interrupted
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="mcp-oauth-sync",
+        description="Sign in to MCP servers, and stay signed in.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mcp-oauth-sync {__version__}")
+    _add_verbose(parser, default=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    auth = commands.add_parser("auth", help="sign in to a server", description="Sign in to an MCP server.")
+    auth.add_argument("name", metavar="NAME", help="what to call the sign-in from now on")
+    auth.add_argument("url", metavar="URL", help="the MCP server")
+    add_auth_flags(auth)
+
+    listing = commands.add_parser("list", help="list the sign-ins", description="List the sign-ins that are kept here.")
+
+    tools = commands.add_parser("tools", help="list a server's tools", description="List the tools of a server.")
+    tools.add_argument("name", metavar="NAME", help="the sign-in")
+    tools.add_argument("url", metavar="URL", nargs="?", help="the MCP server, when it was never signed in to")
+
+    logout = commands.add_parser(
+        "logout", help="sign out and revoke", description="Revoke the tokens of a sign-in and remove them here."
+    )
+    logout.add_argument("name", metavar="NAME", help="the sign-in")
+
+    clear = commands.add_parser(
+        "clear", help="remove a sign-in here only", description="Remove a sign-in here, telling no server."
+    )
+    clear.add_argument("name", metavar="NAME", help="the sign-in")
+
+    demo = commands.add_parser(
+        "demo",
+        help="see it all at work",
+        description="Start a real MCP server with OAuth on this computer, sign in to it, and show what happens.",
+    )
+    demo.add_argument("--no-browser", action="store_true", help="let the demo play the person, even with a screen")
+    for command in (auth, listing, tools, logout, clear):
+        command.add_argument("--profile", type=_profile, metavar="PROFILE", help="the account, where there are several")
+    for command in (auth, listing, tools, logout, clear, demo):
+        _add_verbose(command, default=argparse.SUPPRESS)  # keeps what was given before the command
+    return parser
+
+
+def _add_verbose(parser: argparse.ArgumentParser, *, default: object) -> None:
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", default=default, help="tell each step on standard error"
+    )
+
+
+def _profile(text: str) -> str:
+    from ..models.profile import require_profile
+
+    try:
+        return require_profile(text)
+    except ValueError as defect:
+        raise argparse.ArgumentTypeError(str(defect)) from None
