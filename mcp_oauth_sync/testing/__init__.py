@@ -1,5 +1,8 @@
-"""For those who write a store of their own: the definition of "a store that works"."""
+"""For those who write a store, a prompt or a grant of their own: the definitions of one that works."""
 
 from .contract import StoreContract
+from .grants import GrantContract
+from .prompts import PromptContract
+from .token_server import Answer, Asked
 
-__all__ = ["StoreContract"]
+__all__ = ["Answer", "Asked", "GrantContract", "PromptContract", "StoreContract"]

@@ -1,4 +1,4 @@
-"""What all rules for a store have in common: opening it, names of a test's own, and tidying up."""
+"""What all rules have in common: beginning, tidying up, and saying what is wrong."""
 
 from __future__ import annotations
 
@@ -7,27 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..exceptions import TokenStorageError
+from ..exceptions import OAuthError, TokenStorageError
 from ..stores.base import SecureTokenStore
 
 #: What ``process_opener`` is until somebody says something.
 NOT_SAID = "not said"
 
 
-class Rules:
-    """The hooks of a contract; see :class:`StoreContract`."""
-
-    persistent: bool = True
-    process_opener: str | None = NOT_SAID
-    process_arguments: Sequence[str] = ()
-    freed_within: float = 30.0
+class Hooks:
+    """What happens before and after each test of a contract, under pytest and under unittest."""
 
     _begun = False
-    _spaces: list[str]
-
-    def open_store(self) -> SecureTokenStore:
-        """Return a store. Within one test, all of them keep their entries in the same place."""
-        raise NotImplementedError(f"{type(self).__name__} has to define open_store()")
 
     def prepare(self) -> None:
         """Do what has to be done before each test. Nothing, unless overridden."""
@@ -35,22 +25,28 @@ class Rules:
     def clean_up(self) -> None:
         """Do what has to be done after each test, however it ended. Nothing, unless overridden."""
 
+    def begin(self) -> None:
+        """Make what the rules themselves need. Called before :meth:`prepare`."""
+
+    def end(self) -> None:
+        """Remove what the rules themselves have left. Called before :meth:`clean_up`."""
+
     # pytest calls the first two, unittest the others, and pytest all four for a unittest.TestCase.
 
     def setup_method(self, method: object = None) -> None:
         """Begin a test."""
         if not self._begun:
-            self._begun, self._spaces = True, []
+            self._begun = True
+            self.begin()
             self.prepare()
 
     def teardown_method(self, method: object = None) -> None:
-        """End a test: remove what it has kept."""
+        """End a test."""
         if not self._begun:
             return
         self._begun = False
         try:
-            if self.persistent and self._spaces:
-                self._remove_entries()
+            self.end()
         finally:
             self.clean_up()
 
@@ -62,11 +58,32 @@ class Rules:
         """End a test."""
         self.teardown_method()
 
-    def _remove_entries(self) -> None:
-        store = self.open_store()
-        for space in self._spaces:
-            for namespace, key in store.list_generic(namespace=space):
-                store.delete_generic(key, namespace=namespace)
+
+class Rules(Hooks):
+    """The hooks of a store's contract; see :class:`StoreContract`."""
+
+    persistent: bool = True
+    process_opener: str | None = NOT_SAID
+    process_arguments: Sequence[str] = ()
+    freed_within: float = 30.0
+
+    _spaces: list[str]
+
+    def open_store(self) -> SecureTokenStore:
+        """Return a store. Within one test, all of them keep their entries in the same place."""
+        raise NotImplementedError(f"{type(self).__name__} has to define open_store()")
+
+    def begin(self) -> None:
+        """Keep nothing yet."""
+        self._spaces = []
+
+    def end(self) -> None:
+        """Remove what was kept."""
+        if self.persistent and self._spaces:
+            store = self.open_store()
+            for space in self._spaces:
+                for namespace, key in store.list_generic(namespace=space):
+                    store.delete_generic(key, namespace=namespace)
 
     def space(self, name: str = "") -> str:
         """Return a namespace that only this test uses; what is kept there is removed after it.
@@ -109,7 +126,7 @@ def _short(value: object) -> str:
 
 
 @contextmanager
-def typed_error(what: str, kind: type[TokenStorageError] = TokenStorageError) -> Iterator[list[TokenStorageError]]:
+def typed_error(what: str, kind: type[OAuthError] = TokenStorageError) -> Iterator[list[OAuthError]]:
     """Fail a test unless the block raises an error of the library; the list holds it afterwards.
 
     Args:
@@ -119,7 +136,7 @@ def typed_error(what: str, kind: type[TokenStorageError] = TokenStorageError) ->
     Raises:
         AssertionError: The block raised nothing, or something else.
     """
-    caught: list[TokenStorageError] = []
+    caught: list[OAuthError] = []
     try:
         yield caught
     except kind as failure:
