@@ -13,10 +13,12 @@ class Listener(ABC):
     Attributes:
         redirect_uri: What to send as ``redirect_uri``: final, with the port that is really bound.
         listening: Whether the answer can arrive by itself; else somebody has to :meth:`deliver` it.
+        code_offered: Whether the server takes a sign-in by a code too (RFC 8628), for prompts that tell the person.
     """
 
     redirect_uri: str
     listening: bool = True
+    code_offered: bool = False
 
     @abstractmethod
     def wait(self, timeout: float) -> str:

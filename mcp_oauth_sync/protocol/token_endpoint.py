@@ -10,13 +10,12 @@ import attrs
 
 from ..exceptions import TokenExchangeError, TokenRefreshError
 from ..models.client import ClientRegistration
-from ..models.document import MalformedDocument
 from ..models.tokens import OAuthTokens
 from ..urls import without_query
 from .client_auth import build_client_authentication, select_other_method
 from .proofs import NO_PROOFS, Proofs
 from .reply import Reply, TransportFailure
-from .token_response import Failure, Granted, parse_token_response, refusal, resource_refused
+from .token_response import Failure, Granted, read_granted, resource_refused
 from .transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -157,17 +156,9 @@ def request_tokens(
     if failed is TokenRefreshError and resource is not None and resource_refused(reply):
         logger.warning("%s refused the resource parameter; refreshing once without it", without_query(endpoint))
         reply = post_to_endpoint(http, endpoint, registration, fields, failed, proofs)
-    document = reply.fields()
-    if reply.status not in (200, 201) or document is None or document.get("error"):
-        raise refusal(reply, endpoint, failed, what=what)
-    try:
-        tokens = parse_token_response(document, requested_scope=scope, now=now, bound=proofs.dpop is not None)
-    except MalformedDocument as defect:
-        raise failed(
-            f"The answer of the token endpoint {without_query(endpoint)} cannot be used: {defect}.",
-            status=reply.status,
-        ) from None
-    return Granted(tokens=tokens, registration=registration)
+    return read_granted(
+        reply, endpoint, registration, what=what, scope=scope, now=now, failed=failed, bound=proofs.dpop is not None
+    )
 
 
 def post_to_endpoint(

@@ -88,6 +88,46 @@ class Granted:
     registration: ClientRegistration | None
 
 
+def read_granted(
+    reply: Reply,
+    endpoint: str,
+    registration: ClientRegistration | None,
+    *,
+    what: str,
+    scope: str | None,
+    now: float,
+    failed: Failure = TokenExchangeError,
+    bound: bool = False,
+) -> Granted:
+    """Return what an answer gives.
+
+    Args:
+        reply: The answer.
+        endpoint: Where it came from.
+        registration: Who asked; None when nobody in particular did.
+        what: What the server may not have accepted, for messages ("the code").
+        scope: What an answer without ``scope`` means; None when unknown.
+        now: Wall-clock seconds when the request was sent.
+        failed: The kind of error when it gives no tokens.
+        bound: Whether the tokens were asked to be bound to a key.
+
+    Raises:
+        TokenExchangeError: There are no tokens in it; or, with ``failed``:
+        TokenRefreshError: There are no tokens in it.
+    """
+    document = reply.fields()
+    if reply.status not in (200, 201) or document is None or document.get("error"):
+        raise refusal(reply, endpoint, failed, what=what)
+    try:
+        tokens = parse_token_response(document, requested_scope=scope, now=now, bound=bound)
+    except MalformedDocument as defect:
+        raise failed(
+            f"The answer of the token endpoint {without_query(endpoint)} cannot be used: {defect}.",
+            status=reply.status,
+        ) from None
+    return Granted(tokens=tokens, registration=registration)
+
+
 def resource_refused(reply: Reply) -> bool:
     """Tell whether a refusal may be for the ``resource`` parameter alone."""
     error = reply.oauth_error()[0]

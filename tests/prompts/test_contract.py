@@ -24,8 +24,6 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_prompt.py"
 
 
 class TestCallback(PromptContract):
-    shows_codes = False
-
     def open_prompt(self) -> Prompt:
         return CallbackPrompt(lambda url: None)
 

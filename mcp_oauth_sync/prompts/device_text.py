@@ -1,0 +1,72 @@
+"""What a person at a terminal reads when they are to sign in by a code. RFC 8628 section 3.3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from .listener import Listener
+from .qr_code import build_qr_code
+
+if TYPE_CHECKING:
+    from ..models.device import DeviceAuthorization
+
+#: What is printed when it is done. How it failed, whoever catches the error tells.
+ACCEPTED = "The code was accepted."
+#: Longest code that is spelled out with a space after each character.
+_SPELLED = 24
+# Characters that look like others in many fonts.
+_LOOKALIKES = {
+    "0": "0 is a zero",
+    "O": "O is a letter",
+    "1": "1 is a one",
+    "I": "I is a capital i",
+    "l": "l is a small L",
+}
+
+
+def build_code_text(
+    device: DeviceAuthorization, *, server_url: str, output: TextIO | None = None, opens: bool = False
+) -> str:
+    """Return the whole text: where to go, the code, a square for the phone's camera, how long there is.
+
+    Args:
+        device: The code and where it is entered, both fit to be shown.
+        server_url: What the sign-in is for.
+        output: Where the text will be printed; None, or anything but a capable terminal, leaves out the square.
+        opens: Whether a browser opens at the address that has the code in it.
+    """
+    complete, code = device.verification_uri_complete, device.user_code
+    square = build_qr_code(complete or device.verification_uri, output=output) if output is not None else []
+    how = "A browser window opens now. If it does not, open this address" if opens else "Open this address"
+    lines = [f"Sign in to {server_url}", f"{how} in a browser on any device", "", f"  {device.verification_uri}"]
+    lines += ["", "and enter the code", "", f"    {_spelled(code)}", ""]
+    if notes := [note for character, note in _LOOKALIKES.items() if character in code]:
+        lines.append(f"({', '.join(notes)}.)")
+    if _spelled(code) != code:
+        lines.append(f"To copy: {code}")
+    if complete:
+        lines += ["Or open this one, which has the code in it, and compare:", "", f"  {complete}", ""]
+    if square:
+        lines += ["Or let a phone's camera read this:", "", *square, ""]
+    minutes = max(1, round(device.expires_in / 60))
+    good = f"{minutes} minute{'s' if minutes > 1 else ''}" if device.expires_in >= 60 else "less than a minute"
+    return "\n".join([*lines, f"The code is good for {good}. Waiting for you. Ctrl-C stops."])
+
+
+def _spelled(code: str) -> str:
+    """Return the code with room around each character; a long one as it is, to fit into a line."""
+    return " ".join(code) if len(code) <= _SPELLED else code
+
+
+def build_code_hint(listener: Listener) -> str:
+    """Return a line about the way that needs no browser here, empty where the server does not offer it.
+
+    Args:
+        listener: What waits for the browser's answer.
+    """
+    if not listener.code_offered:
+        return ""
+    return (
+        "With no browser here, a code to enter on another device works too: "
+        "mcp-oauth-sync auth NAME URL --device, or grant=DeviceCodeGrant().\n"
+    )
