@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
     from .models.metadata import AuthorizationServerMetadata as MCPAuthorizationMetadata
     from .models.options import SignInOptions
+    from .models.pending import StartedSignIn
     from .models.record import ServerRecord
     from .models.stored import StoredToken, TokenType
     from .models.switches import Switches
@@ -79,6 +80,7 @@ __all__ = [
     "SecureTokenStore",
     "ServerRecord",
     "SignInOptions",
+    "StartedSignIn",
     "StoredToken",
     "Switches",
     "TokenManager",
@@ -105,6 +107,7 @@ _ROOMS = {
     "models.device": ("DeviceAuthorization",),
     "models.metadata": ("AuthorizationServerMetadata", "ProtectedResourceMetadata"),
     "models.options": ("SignInOptions",),
+    "models.pending": ("StartedSignIn",),
     "models.record": ("ServerRecord",),
     "models.stored": ("StoredToken", "TokenType"),
     "models.switches": ("Switches",),

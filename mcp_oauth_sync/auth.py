@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import requests
 
 from .authorizer import Authorizer
+from .elsewhere import SignsInElsewhere
 from .models.client import ClientMetadata
 from .models.client_key import ClientKey
 from .models.options import AS_PUBLISHED, Published, SignInOptions
 from .models.tokens import OAuthTokens
 from .prompts import Prompt
 from .protocol.transport import Transport
-from .signing import SignedRequests
 from .stores import TokenManager, default_manager
 from .urls import is_loopback, require_secure, without_query
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .grants.base import Grant
 
 
-class OAuth(SignedRequests):
+class OAuth(SignsInElsewhere):
     """Signs requests to one MCP server, and signs the person in when the server asks for it.
 
     One object serves any number of requests, sessions and threads.

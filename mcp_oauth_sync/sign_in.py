@@ -10,7 +10,7 @@ import logging
 import attrs
 
 from .exceptions import AuthorizationError, TokenExchangeError
-from .grants.authorization_code import AuthorizationCodeGrant, build_request, redeem_code, require_endpoints
+from .grants.authorization_code import AuthorizationCodeGrant
 from .grants.base import Grant, GrantContext, Obtained
 from .identity import Way, choose_way, identify, wished_callback
 from .models.client import DYNAMIC, ClientRegistration
@@ -19,11 +19,10 @@ from .models.options import SignInOptions
 from .models.record import ServerRecord
 from .models.switches import NO_SWITCHES, Switches
 from .prompts import Prompt, choose_prompt
-from .protocol.authorization import AuthorizationRequest, build_state
 from .protocol.proofs import Proofs
 from .protocol.token_response import CLIENT_ERRORS
 from .protocol.transport import Transport
-from .urls import require_redirect, without_query
+from .urls import without_query
 
 logger = logging.getLogger(__name__)
 
@@ -81,21 +80,6 @@ class SignIn:
             logger.warning("the saved registration was refused (%s); registering anew", failure.error)
             return self.keep(self._obtain(None, used))
 
-    def start(self, redirect_uri: str) -> PendingSignIn:
-        """Build the request for a person whom the caller gets to the browser.
-
-        Raises:
-            AuthorizationError: The server lacks PKCE or an endpoint.
-            RegistrationError: We could not be registered.
-            InsecureURLError: An endpoint may not be opened, or the redirect is neither https nor on loopback.
-        """
-        require_endpoints(self.server, self.http, self.switches)
-        require_redirect(redirect_uri)
-        context = self._context(self.saved, [])
-        registration = self.register(redirect_uri)
-        request = build_request(context, registration, redirect_uri, build_state())
-        return PendingSignIn(step=self, context=context, registration=registration, request=request)
-
     def register(self, redirect_uri: str) -> ClientRegistration:
         """Return who we are for a redirect, registering if need be.
 
@@ -122,13 +106,24 @@ class SignIn:
         )
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
-        return self._grant.obtain(self._context(saved, used))
+        return self._grant.obtain(self.context(saved, used))
 
     @property
     def _grant(self) -> Grant:
         return self.grant or AuthorizationCodeGrant()
 
-    def _context(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> GrantContext:
+    def context(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> GrantContext:
+        """Return what a grant works with.
+
+        Args:
+            saved: What there is of a registration; None where a new one is wanted.
+            used: The registrations that are used are added here, in order.
+
+        Raises:
+            RegistrationError: The client given by the caller belongs to another authorization server.
+            RegistrationRequiredError: There is no way to be known.
+        """
+
         def identified(redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
             found = way or choose_way(self.options, self.server, saved, scopes=self.scopes)
             used.append(self._identify(Way.DYNAMIC if fresh else found, saved, redirect_uri))
@@ -170,28 +165,3 @@ class SignIn:
             scopes=self.scopes,
             grant_types=self._grant.grant_types if self._grant.interactive else (),
         )
-
-
-@attrs.frozen(kw_only=True)
-class PendingSignIn:
-    """A sign-in whose person is on the way. Lives in memory only.
-
-    Attributes:
-        step: What it was started from.
-        context: What its grant works with.
-        registration: Who asks.
-        request: What the answer is checked against.
-    """
-
-    step: SignIn
-    context: GrantContext
-    registration: ClientRegistration
-    request: AuthorizationRequest
-
-    def redeem(self, code: str) -> ServerRecord:
-        """Exchange the code and return everything to keep.
-
-        Raises:
-            TokenExchangeError: It was not accepted.
-        """
-        return self.step.keep(redeem_code(self.context, self.registration, self.request, code))

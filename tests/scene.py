@@ -174,5 +174,6 @@ def shift_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     import time
 
     shifted = SimpleNamespace(time=lambda: time.time() + seconds, monotonic=time.monotonic)
-    for module in ("models.tokens", "models.client", "protocol.token_endpoint", "authorizer.asking"):
+    rooms = ("models.tokens", "models.client", "models.pending", "protocol.token_endpoint", "authorizer.asking")
+    for module in (*rooms, "stores.pending", "two_step"):
         monkeypatch.setattr(f"mcp_oauth_sync.{module}.time", shifted)

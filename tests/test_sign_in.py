@@ -16,6 +16,7 @@ from mcp_oauth_sync.models.client import DYNAMIC, PREREGISTERED
 from mcp_oauth_sync.models.tokens import OAuthTokens
 from mcp_oauth_sync.protocol.transport import Transport
 from mcp_oauth_sync.sign_in import SignIn
+from mcp_oauth_sync.two_step import redeem, start
 
 from .scene import Scene
 
@@ -156,12 +157,12 @@ def test_another_way_to_obtain_tokens_needs_nothing_but_itself(scene: Scene, ste
 
 
 def test_a_sign_in_by_hand_is_redeemed_where_it_was_started(scene: Scene, step: SignIn) -> None:
-    pending = step.start("http://127.0.0.1:8765/callback")
-    redirect = scene.person.redirect_only(str(pending.request.url))
+    started, pending = start(step, "http://127.0.0.1:8765/callback")
+    redirect = scene.person.redirect_only(started.url)
     assert redirect is not None
-    record = pending.redeem(parse_qs(urlsplit(redirect).query)["code"][0])
+    record = redeem(pending, parse_qs(urlsplit(redirect).query)["code"][0], http=step.http, options=step.options)
     assert record.tokens is not None
     assert scene.az.is_active(record.tokens.access_token)
     assert record.redirect_uri == "http://127.0.0.1:8765/callback"
-    for secret in (pending.request.verifier, pending.request.state):
-        assert secret not in repr(pending)
+    for secret in (pending.verifier, pending.state):
+        assert secret not in repr(pending) + repr(started)

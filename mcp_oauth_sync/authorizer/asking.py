@@ -151,6 +151,22 @@ class Asking:
             return False
         return set(needed) <= set(tokens.scopes)
 
+    def require_code_grant(self) -> None:
+        """Refuse a grant that sends nobody to the authorization server and back.
+
+        Raises:
+            AuthorizationError: The caller's is of that kind.
+        """
+        if self._grant is not None and self._grant.name != "authorization_code":
+            raise AuthorizationError(
+                f"The grant {self._grant.name} sends nobody to the authorization server and back; nothing was started.",
+                hint="Leave out grant= to sign in in two steps.",
+            )
+
+    def forget_failures(self) -> None:
+        """Let nobody be spared because of what went wrong earlier: a sign-in has succeeded."""
+        self._failed, self._failures, self._useless_since = None, 0, None
+
     def in_vain(self) -> None:
         """Note that the server refused what a sign-in has just brought: another one would bring no more."""
         self._failures += 1

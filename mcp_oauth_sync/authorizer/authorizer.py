@@ -167,7 +167,7 @@ class Authorizer:
             OAuthError: The sign-in failed; the subclass says why.
         """
         self._asking.ask(self.http, scopes=None if scopes is None else tuple(scopes), force=True)
-        return self._signed_in()
+        return self.signed_in()
 
     def ensure(self, scopes: Iterable[str] | None = None) -> OAuthTokens:
         """Return good tokens: those at hand, renewed ones, or new ones from the person.
@@ -189,7 +189,7 @@ class Authorizer:
             self._asking.ask(self.http, rejected=self.held.header, scopes=wanted or None)
         elif not set(wanted) <= set(self.held.scopes):
             self._asking.ask(self.http, rejected=self.held.header, scopes=union(self.held.scopes, wanted))
-        return self._signed_in()
+        return self.signed_in()
 
     def sign_out(self, *, forget: bool = False) -> bool:
         """Remove the tokens here, then revoke them at the server; they are gone here even if that fails.
@@ -221,7 +221,13 @@ class Authorizer:
 
         return refresh_with_patience(self.held, rejected, http, options=self.options)
 
-    def _signed_in(self) -> OAuthTokens:
+    @property
+    def asking(self) -> Asking:
+        """What asks the person."""
+        return self._asking
+
+    def signed_in(self) -> OAuthTokens:
+        """Return the tokens that a sign-in has just brought."""
         tokens = self.held.tokens
         assert tokens is not None  # noqa: S101  (asking raises unless it ends with tokens)
         return tokens

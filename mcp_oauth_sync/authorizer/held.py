@@ -37,6 +37,7 @@ class Held:
         issuer: The authorization server that has to have issued the tokens; None takes any.
 
     Attributes:
+        named: Whether a caller chose the name.
         header: The ``Authorization`` value of the tokens held; None when signed out.
         good_until: Until when (monotonic seconds) the header needs no second thought.
     """
@@ -55,7 +56,7 @@ class Held:
         self.manager, self.server_url = manager, server_url
         self.header: str | None = None
         self.good_until = NEVER
-        self._given_name, self._name = name, name
+        self.named, self._name = name is not None, name
         self._record: ServerRecord | None = None
         self._unsaved = False
         self._guard, self._gathering = threading.Lock(), threading.Lock()
@@ -81,6 +82,10 @@ class Held:
         whose = {"client_id": self._client_id, "issuer": self._issuer}
         name = " ".join([self.server_url, *(f"{what}={value}" for what, value in whose.items() if value)])
         return name, self.manager.load_record(name)
+
+    def stay_with(self, name: str, *, named: bool) -> None:
+        """Stay with the name under which a sign-in was started, and which a caller may have chosen then."""
+        self._name, self.named = name, self.named or named
 
     def settle_name(self) -> None:
         """Stay with the name found now: what follows must not depend on the store any more.
@@ -165,10 +170,10 @@ class Held:
 
     def link(self) -> None:
         """Let a sign-in under a name of its own be found by its server's URL too."""
-        if self._given_name is None or self._unsaved:
+        if not self.named or self._name is None or self._unsaved:
             return
         try:
-            self.manager.link(self.server_url, self._given_name)
+            self.manager.link(self.server_url, self._name)
         except TokenStorageError as failure:  # the sign-in itself is stored
             logger.warning("%s", failure.message)
 

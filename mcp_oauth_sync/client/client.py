@@ -12,13 +12,15 @@ from ..grants.base import Grant
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.options import SignInOptions
+from ..models.pending import LIFETIME, PendingSignIn, StartedSignIn
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
 from ..protocol.authorization import read_response
 from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
-from ..sign_in import PendingSignIn, SignIn
+from ..sign_in import SignIn
+from ..two_step import redeem, start
 from ..urls import require_secure
 from .renewing import RenewingClient
 
@@ -114,9 +116,27 @@ class MCPOAuthClient(RenewingClient):
             AuthorizationError: The server lacks PKCE or an endpoint.
             RegistrationError: We could not be registered.
         """
-        self._pending = self._sign_in(scopes).start(self.options.callback.unbound)
+        started, self._pending = start(self._sign_in(scopes), self.options.callback.unbound)
         self.registration = self._pending.registration
-        return str(self._pending.request.url)
+        return str(started.url)
+
+    def start(
+        self, scopes: Iterable[str] | None = None, *, lifetime: float = LIFETIME
+    ) -> tuple[StartedSignIn, PendingSignIn]:
+        """Make what the person needs and what finishing takes, for the caller to keep.
+
+        Args:
+            scopes: Scopes to ask for; None follows the server.
+            lifetime: Seconds in which it can be finished.
+
+        Raises:
+            DiscoveryError: The authorization server cannot be found out.
+            RegistrationError: We could not be registered.
+            AuthorizationError: The server lacks PKCE or an endpoint.
+            InsecureURLError: A URL may not be contacted or opened.
+        """
+        self._hear_challenge(None)
+        return start(self._sign_in(scopes), lifetime=lifetime)
 
     def read_authorization_response(self, redirect: str) -> str:
         """Return the code of the redirect that answers :meth:`get_authorization_url`, state and issuer checked.
@@ -127,7 +147,7 @@ class MCPOAuthClient(RenewingClient):
         Raises:
             AuthorizationError: It is not an answer to our request, or it is a refusal.
         """
-        return read_response(redirect, self._started().request)
+        return read_response(redirect, self._started())
 
     def exchange_code_for_token(self, code: str) -> OAuthTokens:
         """Redeem a code; the verifier it belongs to is forgotten, so this works once. RFC 6749 section 4.1.3.
@@ -140,7 +160,7 @@ class MCPOAuthClient(RenewingClient):
             AuthorizationError: No sign-in is under way, or the server has no token endpoint.
         """
         pending, self._pending = self._started(), None
-        return self._keep(pending.redeem(code))
+        return self._keep(redeem(pending, code, http=self.http, options=self.options))
 
     def authorize(
         self,

@@ -11,6 +11,7 @@ from ..models.metadata import AuthorizationServerMetadata
 from ..models.redirect import parse_redirect
 from ..models.switches import NO_SWITCHES, Switches
 from ..protocol.authorization import (
+    Asked,
     AuthorizationRequest,
     build_authorization_request,
     build_state,
@@ -72,17 +73,16 @@ def build_request(
     )
 
 
-def redeem_code(
-    context: GrantContext, registration: ClientRegistration, request: AuthorizationRequest, code: str
-) -> Obtained:
+def redeem_code(context: GrantContext, registration: ClientRegistration, request: Asked, code: str) -> Obtained:
     """Exchange the code that answered a request, and say what is missing from what came.
 
     Raises:
+        InsecureURLError: The token endpoint may not be contacted.
         TokenExchangeError: It was not accepted.
     """
     granted = exchange_code(
         context.http,
-        require_endpoints(context.server, context.http, context.switches),
+        context.token_endpoint,
         registration,
         code=code,
         verifier=request.verifier,
@@ -101,6 +101,33 @@ def redeem_code(
             "authorize_params={'access_type': 'offline', 'prompt': 'consent'}"
         )
     return Obtained(tokens=granted.tokens, registration=granted.registration, redirect_uri=request.redirect_uri)
+
+
+def known_client(context: GrantContext, redirect_uri: str) -> ClientRegistration:
+    """Return our registration; one from an earlier process is shown to the server first.
+
+    A server that has forgotten a client says so in the browser only, where we never hear of it. So the
+    address is asked once without a browser, with a state and challenge of its own.
+
+    Raises:
+        RegistrationError: We could not be registered.
+    """
+    registration = context.identify(redirect_uri)
+    if context.doubtful is None or registration != context.doubtful:
+        return registration
+    probe = build_request(context, registration, redirect_uri, build_state())
+    try:
+        reply = context.http.send("GET", probe.url, what="authorization endpoint")
+    except TransportFailure:
+        return registration
+    forgotten = reply.status in _UNKNOWN_CLIENT
+    location = reply.headers.get("location", "")
+    if location.startswith(redirect_uri) and urlsplit(location).query:
+        forgotten = parse_redirect(location).get("error") in CLIENT_ERRORS
+    if not forgotten:
+        return registration
+    logger.warning("%s no longer knows us (%s); registering anew", context.server.issuer, reply.describe())
+    return context.identify(redirect_uri, fresh=True)
 
 
 class AuthorizationCodeGrant(Grant):
@@ -122,7 +149,7 @@ class AuthorizationCodeGrant(Grant):
         state = build_state()
         with context.prompt.listen(context.callback, state=state) as listener:
             try:
-                registration = self._known_client(context, listener.redirect_uri)
+                registration = known_client(context, listener.redirect_uri)
                 request = build_request(context, registration, listener.redirect_uri, state)
                 context.prompt.show(request.url, listener=listener, server_url=context.server_url)
                 code = read_response(listener.wait(context.options.sign_in_timeout), request)
@@ -132,26 +159,3 @@ class AuthorizationCodeGrant(Grant):
                 raise
             listener.conclude(None)
             return obtained
-
-    def _known_client(self, context: GrantContext, redirect_uri: str) -> ClientRegistration:
-        """Return our registration; one from an earlier process is shown to the server first.
-
-        A server that has forgotten a client says so in the browser only, where we never hear of it. So the
-        address is asked once without a browser, with a state and challenge of its own.
-        """
-        registration = context.identify(redirect_uri)
-        if context.doubtful is None or registration != context.doubtful:
-            return registration
-        probe = build_request(context, registration, redirect_uri, build_state())
-        try:
-            reply = context.http.send("GET", probe.url, what="authorization endpoint")
-        except TransportFailure:
-            return registration
-        forgotten = reply.status in _UNKNOWN_CLIENT
-        location = reply.headers.get("location", "")
-        if location.startswith(redirect_uri) and urlsplit(location).query:
-            forgotten = parse_redirect(location).get("error") in CLIENT_ERRORS
-        if not forgotten:
-            return registration
-        logger.warning("%s no longer knows us (%s); registering anew", context.server.issuer, reply.describe())
-        return context.identify(redirect_uri, fresh=True)

@@ -18,12 +18,13 @@ from ..protocol.transport import Transport
 from ..stores import TokenManager, default_manager
 from ..urls import is_loopback, require_secure, same_origin, without_query
 from .signed import Signed
+from .two_step import SignsInElsewhere
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
 
 
-class OAuthHandler:
+class OAuthHandler(SignsInElsewhere):
     """Keeps the sign-ins of many servers, each under a name.
 
     Args:

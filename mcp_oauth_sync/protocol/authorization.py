@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import Protocol
 from urllib.parse import urlencode
 
 import attrs
@@ -19,6 +20,30 @@ from .pkce import build_challenge, build_verifier
 def build_state() -> str:
     """Return a new ``state`` of 256 bits. RFC 6749 section 10.12."""
     return Secret(secrets.token_urlsafe(32))
+
+
+class Asked(Protocol):
+    """What an answer is checked against: a request of this process, or one that was kept for another one."""
+
+    @property
+    def issuer(self) -> str | None:
+        """The issuer of the validated metadata, recorded before the browser opens."""
+
+    @property
+    def issuer_advertised(self) -> bool:
+        """Whether the server promised ``iss`` in its answers (RFC 9207)."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the answer comes back."""
+
+    @property
+    def state(self) -> str:
+        """What ties the answer to the request."""
+
+    @property
+    def verifier(self) -> str:
+        """The PKCE verifier."""
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +125,7 @@ def build_authorization_request(
     )
 
 
-def read_response(redirect: str, request: AuthorizationRequest) -> str:
+def read_response(redirect: str, request: Asked) -> str:
     """Return the authorization code of a redirect: state first, then issuer, then error, then code.
 
     Args:
@@ -128,7 +153,7 @@ def read_response(redirect: str, request: AuthorizationRequest) -> str:
     return code
 
 
-def _check_issuer(received: str | None, request: AuthorizationRequest) -> None:
+def _check_issuer(received: str | None, request: Asked) -> None:
     """RFC 9207 section 2.4: plain string comparison, no normalisation, before anything else is used."""
     if request.issuer is None:
         return

@@ -184,7 +184,7 @@ class SecureTokenStore(ABC):
     def retrieve_record(self, name: str, *, namespace: str = OAUTH) -> ServerRecord | None:
         """Return what a sign-in left behind, or None. Raises as :meth:`retrieve_generic`."""
         stored = self.retrieve_generic(name, namespace=namespace)
-        return None if stored is None else self._rebuilt(name, stored, ServerRecord.from_json)
+        return None if stored is None else self.rebuilt(name, stored, ServerRecord.from_json)
 
     def store_secret(self, token: StoredToken, *, namespace: str = GENERIC) -> None:
         """Keep a secret of another kind under its own name. Raises as :meth:`store_generic`."""
@@ -195,9 +195,10 @@ class SecureTokenStore(ABC):
         from ..models.stored import StoredToken
 
         stored = self.retrieve_generic(name, namespace=namespace)
-        return None if stored is None else self._rebuilt(name, stored, StoredToken.from_json)
+        return None if stored is None else self.rebuilt(name, stored, StoredToken.from_json)
 
-    def _rebuilt(self, name: str, stored: str, rebuild: Callable[[str], T]) -> T:
+    def rebuilt(self, name: str, stored: str, rebuild: Callable[[str], T]) -> T:
+        """Return what the value of an entry stands for. Raises as :meth:`retrieve_generic`."""
         try:
             return rebuild(stored)
         except NewerSchema as defect:

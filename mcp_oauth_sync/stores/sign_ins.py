@@ -14,11 +14,12 @@ from .base import OAUTH, TURN_TIMEOUT, SecureTokenStore
 
 if TYPE_CHECKING:
     from ..models.stored import TokenType
+    from .pending import PendingSignIns
     from .registry import TokenEntry, TokenRegistry
 
 logger = logging.getLogger(__name__)
 
-_LINKS = "links"
+_LINKS, _PENDING = "links", "pending"
 
 
 class SignIns:
@@ -161,7 +162,18 @@ class SignIns:
 
     @property
     def _links(self) -> str:
-        return _LINKS if self.namespace == OAUTH else f"{self.namespace} {_LINKS}"
+        return self._beside(_LINKS)
+
+    def _beside(self, what: str) -> str:
+        """Return the namespace of what belongs to the sign-ins of ours."""
+        return what if self.namespace == OAUTH else f"{self.namespace} {what}"
+
+    @property
+    def pending(self) -> PendingSignIns:
+        """The sign-ins that were started and not finished yet."""
+        from .pending import PendingSignIns
+
+        return PendingSignIns(self.store, self._beside(_PENDING))
 
     def exclusive(
         self, name: str, *, purpose: str = "refresh", timeout: float = TURN_TIMEOUT

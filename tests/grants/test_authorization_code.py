@@ -18,8 +18,8 @@ from mcp_oauth_sync.exceptions import (
     InvalidRedirectError,
     TokenExchangeError,
 )
-from mcp_oauth_sync.grants.authorization_code import redeem_code
 from mcp_oauth_sync.prompts import CallbackPrompt
+from mcp_oauth_sync.two_step import redeem
 from tests.scene import Scene, paths, stored
 from tests.servers import ABSENT, cut, html, lose_answer, reply, reset
 
@@ -222,7 +222,6 @@ def test_without_a_refresh_token_from_google_the_log_says_how_to_get_one(
     url = client.get_authorization_url()
     pending = client._pending
     assert pending is not None
-    named = attrs.evolve(pending.context, server=attrs.evolve(pending.context.server, issuer=issuer))
     code = client.read_authorization_response(scene.person.redirect_only(url) or "")
-    redeem_code(named, pending.registration, pending.request, code)
+    redeem(attrs.evolve(pending, issuer=issuer), code, http=client.http, options=client.options)
     assert ("'access_type': 'offline'" in caplog.text) is hinted
