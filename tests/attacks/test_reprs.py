@@ -23,11 +23,13 @@ from mcp_oauth_sync import (
     OAuthTokens,
     ServerRecord,
     SignInOptions,
+    StartedSignIn,
     TokenManager,
     TokenStoreBackend,
 )
 from mcp_oauth_sync.authorizer import Authorizer
 from mcp_oauth_sync.grants.base import GrantContext
+from mcp_oauth_sync.models.pending import PendingSignIn
 from mcp_oauth_sync.models.secret import Secret
 from mcp_oauth_sync.protocol.authorization import AuthorizationRequest, build_authorization_request
 from mcp_oauth_sync.protocol.client_auth import build_client_authentication
@@ -91,6 +93,21 @@ def request_for_a_person() -> AuthorizationRequest:
     return attrs.evolve(built, verifier=Secret(VALUE["Verifier"]))
 
 
+def pending() -> PendingSignIn:
+    return PendingSignIn(
+        server_url="https://mcp.example.com/mcp",
+        issuer="https://login.example.com",
+        issuer_advertised=True,
+        redirect_uri="http://127.0.0.1/callback",
+        state=VALUE["State"],
+        verifier=VALUE["Verifier"],
+        token_endpoint="https://login.example.com/t",
+        registration=registration(),
+        dpop_key=VALUE["Secret"],
+        expires_at=1.0,
+    )
+
+
 def loaded_memory() -> MemoryStore:
     store = MemoryStore()
     store.store_generic("key", VALUE["Access"])
@@ -136,6 +153,12 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     ),
     "GrantContext": lambda: context(),
     "AuthorizationRequest": request_for_a_person,
+    "PendingSignIn": lambda: pending(),
+    "StartedSignIn": lambda: StartedSignIn(
+        url=f"https://login.example.com/a?state={VALUE['State']}",
+        server_url="https://mcp.example.com/mcp",
+        expires_at=1.0,
+    ),
     "Transport": lambda: Transport(headers_for=options().headers_for),
     "Reply": lambda: Reply(url="https://a.example.com", status=200, headers={"x": VALUE["Header"]}, body=answer()),
     "Reply.json_object": lambda: Reply(url="", status=200, headers={}, body=answer()).json_object(),
@@ -195,7 +218,7 @@ def test_what_holds_a_secret_never_shows_it(name):
         assert shows(shown) == []
 
 
-@pytest.mark.parametrize("make", [tokens, registration, record], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [tokens, registration, record, pending], ids=lambda make: make.__name__)
 def test_what_is_made_to_be_stored_can_be_looked_at(make):
     assert shows(repr(make().to_record())) == []
 

@@ -34,6 +34,7 @@ from mcp_oauth_sync import (
     SecureTokenStore,
     ServerRecord,
     SignInOptions,
+    StartedSignIn,
     TokenManager,
     TokenStoreBackend,
     TokenStoreFactory,
@@ -78,6 +79,10 @@ def requests_door() -> None:
     assert_type(auth.headers(), dict[str, str])
     assert_type(auth.sign_in(), OAuthTokens)
     assert_type(auth.sign_in(["notes:read"]), OAuthTokens)
+    started = auth.start_sign_in(["notes:read"], lifetime=60)
+    assert_type(started, StartedSignIn)
+    assert_type(StartedSignIn.from_dict(started.to_dict()).url, str)
+    assert_type(auth.finish_sign_in("https://app.example.com/back?code=1&state=2"), OAuthTokens)
     assert_type(auth.sign_out(forget=True), bool)
     OAuth(URL, scopes="notes:read notes:write")
     OAuth(server_url=URL, scopes=("notes:read",))
@@ -98,6 +103,8 @@ def many_servers(server_config: Mapping[str, object], config: OAuthConfig) -> No
         "notes", URL, URL, method="POST", scopes=["a"], retry_on_401=False, headers={"A": "b"}, json={}, timeout=5.0
     )
     assert_type(answer, requests.Response)
+    assert_type(handler.start_sign_in("notes", URL, ["notes:read"], lifetime=60), StartedSignIn)
+    assert_type(handler.finish_sign_in("notes", "https://app.example.com/back?code=1&state=2"), OAuthTokens)
     assert_type(handler.clear_tokens("notes"), bool)
     assert_type(handler.logout("notes"), bool)
     assert_type(handler.logout("notes", URL), bool)
