@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .exceptions import OAuthError
     from .flow import OAuthFlow
     from .grants.base import Grant, GrantContext, Obtained
+    from .grants.device_code import DeviceCodeGrant
     from .handler import OAuthHandler
     from .models.callback import Callback
     from .models.client import ClientMetadata, ClientRegistration
@@ -61,6 +62,7 @@ __all__ = [
     "ClientMetadata",
     "ClientRegistration",
     "DeviceAuthorization",
+    "DeviceCodeGrant",
     "DynamicClientRegistration",
     "Grant",
     "GrantContext",
@@ -98,6 +100,7 @@ _ROOMS = {
     "exceptions": ("OAuthError",),
     "flow": ("OAuthFlow",),
     "grants.base": ("Grant", "GrantContext", "Obtained"),
+    "grants.device_code": ("DeviceCodeGrant",),
     "handler": ("OAuthHandler",),
     "models.callback": ("Callback",),
     "models.client": ("ClientMetadata", "ClientRegistration"),

@@ -209,5 +209,6 @@ class Asking:
     def _flags(self) -> list[str]:
         """Return what makes the command line sign in as this caller would."""
         flags = ["--client-id", self.options.client_id] if self.options.client_id else []
+        flags += ["--device"] if self._grant is not None and self._grant.name == "device_code" else []
         profile = self.held.manager.profile
         return [*flags, *(["--profile", profile] if profile != DEFAULT_PROFILE else [])]

@@ -16,8 +16,10 @@ class Flag(NamedTuple):
         flag: The flag.
         argument: The argument.
         help: What it is for.
-        metavar: What its value is called; None for a flag without a value, which means True.
+        metavar: What its value is called; None for a flag without a value.
         type: Reads the value.
+        make: Makes the argument for a flag without a value; None means True.
+        written: How hints of the library write the argument; None as ``argument=``.
     """
 
     flag: str
@@ -25,6 +27,8 @@ class Flag(NamedTuple):
     help: str
     metavar: str | None = None
     type: Callable[[str], object] = str
+    make: Callable[[], object] | None = None
+    written: str | None = None
 
 
 def _ports(text: str) -> object:
@@ -48,6 +52,12 @@ def _seconds(text: str) -> object:
     return seconds
 
 
+def _device_code() -> object:
+    from ..grants.device_code import DeviceCodeGrant
+
+    return DeviceCodeGrant()
+
+
 #: By the heading they stand under in the help.
 GROUPS: dict[str, tuple[Flag, ...]] = {
     "what to ask for": (
@@ -55,6 +65,15 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", _seconds),
     ),
     "who asks": (Flag("--client-id", "client_id", "a client registered by hand", "ID"),),
+    "how to sign in": (
+        Flag(
+            "--device",
+            "grant",
+            "show a code to enter on another device",
+            make=_device_code,
+            written="grant=DeviceCodeGrant()",
+        ),
+    ),
     "where the browser comes back to": (
         Flag("--port", "callback_port", "port of the redirect, or a range (default: any free)", "PORT", _ports),
     ),
@@ -74,13 +93,14 @@ def add_auth_flags(parser: argparse.ArgumentParser) -> None:
 
 def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the library for the flags that were given."""
-    names = [flag.argument for flags in GROUPS.values() for flag in flags]
-    return {name: getattr(options, name) for name in names if getattr(options, name, None) is not None}
+    given = [flag for flags in GROUPS.values() for flag in flags if getattr(options, flag.argument, None) is not None]
+    return {flag.argument: flag.make() if flag.make else getattr(options, flag.argument) for flag in given}
 
 
 def in_flags(hint: str | None) -> str | None:
     """Return a hint of the library in the words of this command."""
     for flags in GROUPS.values():
         for flag in flags:
-            hint = hint and hint.replace(f"{flag.argument}=", flag.flag + (" " if flag.metavar else ""))
+            written = flag.written or f"{flag.argument}="
+            hint = hint and hint.replace(written, flag.flag + (" " if flag.metavar else ""))
     return hint

@@ -47,10 +47,16 @@ def require_endpoints(server: AuthorizationServerMetadata, http: Transport, swit
         InsecureURLError: An endpoint may not be contacted or opened.
         AuthorizationError: The server lacks PKCE or an endpoint.
     """
-    require_pkce(server, assumed=switches.assume_pkce)
     if not server.authorization_endpoint or not server.token_endpoint:
         missing = "token" if server.authorization_endpoint else "authorization"
-        raise AuthorizationError(f"The authorization server {printable(server.issuer)} has no {missing} endpoint.")
+        by_code = server.token_endpoint and server.device_authorization_endpoint
+        raise AuthorizationError(
+            f"The authorization server {printable(server.issuer)} has no {missing} endpoint.",
+            hint="It offers a sign-in by a code entered on another device: pass grant=DeviceCodeGrant()."
+            if by_code
+            else None,
+        )
+    require_pkce(server, assumed=switches.assume_pkce)
     require_secure(server.authorization_endpoint, "authorization endpoint", allow_loopback=http.allow_loopback)
     require_secure(server.token_endpoint, "token endpoint", allow_loopback=http.allow_loopback)
     return server.token_endpoint
@@ -148,6 +154,7 @@ class AuthorizationCodeGrant(Grant):
         require_endpoints(context.server, context.http, context.switches)
         state = build_state()
         with context.prompt.listen(context.callback, state=state) as listener:
+            listener.code_offered = bool(context.server.device_authorization_endpoint)
             try:
                 registration = known_client(context, listener.redirect_uri)
                 request = build_request(context, registration, listener.redirect_uri, state)

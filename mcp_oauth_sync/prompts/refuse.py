@@ -30,7 +30,7 @@ class NoPrompt(Prompt):
         Raises:
             SignInRequiredError: Always.
         """
-        raise _nobody()
+        raise nobody_to_ask()
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
         """Refuse.
@@ -38,7 +38,7 @@ class NoPrompt(Prompt):
         Raises:
             SignInRequiredError: Always.
         """
-        raise _nobody()
+        raise nobody_to_ask()
 
     def show_code(self, device: DeviceAuthorization, *, server_url: str) -> None:
         """Refuse.
@@ -46,10 +46,11 @@ class NoPrompt(Prompt):
         Raises:
             SignInRequiredError: Always.
         """
-        raise _nobody()
+        raise nobody_to_ask()
 
 
-def _nobody() -> SignInRequiredError:
+def nobody_to_ask() -> SignInRequiredError:
+    """Return the error of a sign-in that needs a person where there is none."""
     return SignInRequiredError(
         "A person has to sign in, and nobody is there to ask (no terminal, no notebook).",
         hint="Run: mcp-oauth-sync auth NAME URL in a terminal, or pass a prompt= that reaches a person.",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from ..exceptions import TokenExchangeError, TokenRefreshError
+from ..exceptions import AuthorizationError, TokenExchangeError, TokenRefreshError
 from ..models.client import ClientRegistration
 from ..models.tokens import OAuthTokens
 from ..urls import without_query
@@ -166,7 +166,7 @@ def post_to_endpoint(
     endpoint: str,
     registration: ClientRegistration | None,
     fields: Mapping[str, str],
-    failed: Failure,
+    failed: Failure | type[AuthorizationError],
     proofs: Proofs,
     *,
     what: str = "token endpoint",
@@ -177,6 +177,7 @@ def post_to_endpoint(
         InsecureURLError: The endpoint may not be contacted.
         TokenExchangeError: No usable answer came; or, with ``failed``:
         TokenRefreshError: No usable answer came.
+        AuthorizationError: No usable answer came.
         RegistrationError: The client's key cannot be used.
     """
     headers, identity = build_client_authentication(registration, proofs)

@@ -128,6 +128,11 @@ def read_granted(
     return Granted(tokens=tokens, registration=registration)
 
 
+def is_passing(reply: Reply) -> bool:
+    """Tell whether an answer says that the same question may be answered later."""
+    return reply.oauth_error()[0] in _PASSING or reply.status in _PASSING_STATUS or reply.status >= 500
+
+
 def resource_refused(reply: Reply) -> bool:
     """Tell whether a refusal may be for the ``resource`` parameter alone."""
     error = reply.oauth_error()[0]
@@ -154,7 +159,7 @@ def refusal(reply: Reply, endpoint: str, failed: Failure, *, what: str) -> OAuth
     message, hint = f"{where} did not refresh the token: {said}.", "What is stored was kept; try again."
     refused = TokenRefreshError(message, hint=hint, error=error, error_description=description, status=status)
     refused.retry_after = reply.retry_after()
-    refused.transient = error is None or error in _PASSING or status in _PASSING_STATUS or status >= 500
+    refused.transient = error is None or is_passing(reply)
     return refused
 
 

@@ -14,6 +14,7 @@ from mcp_oauth_sync import (
     AuthorizationServerMetadata,
     ClientMetadata,
     ClientRegistration,
+    DeviceAuthorization,
     MCPOAuthClient,
     NoPrompt,
     OAuth,
@@ -158,6 +159,9 @@ HOLDERS: dict[str, Callable[[], Any]] = {
         url=f"https://login.example.com/a?state={VALUE['State']}",
         server_url="https://mcp.example.com/mcp",
         expires_at=1.0,
+    ),
+    "DeviceAuthorization": lambda: DeviceAuthorization(
+        device_code=VALUE["Code"], user_code="WDJB-MJHT", verification_uri="https://login.example.com/device"
     ),
     "Transport": lambda: Transport(headers_for=options().headers_for),
     "Reply": lambda: Reply(url="https://a.example.com", status=200, headers={"x": VALUE["Header"]}, body=answer()),

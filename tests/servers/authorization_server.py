@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import authorize_endpoint, registration_endpoint, token_endpoint
+from . import authorize_endpoint, device_endpoint, registration_endpoint, token_endpoint
 from .ledger import Grant, Ledger
 from .messages import Exchange, Reply, html_reply, json_reply, merged
 from .origin import Origin
 from .strictness import Refusal, check_client_request, guarded
 
-PATHS = {name: f"/{name}" for name in ("register", "authorize", "consent", "token", "revoke")}
+PATHS = {name: f"/{name}" for name in ("register", "authorize", "consent", "token", "revoke", "device", "enter")}
 
 
 class AuthorizationServer(Origin):
@@ -91,9 +91,18 @@ class AuthorizationServer(Origin):
         self.refresh_error: tuple[str, int] | None = None
         self.refuse_early_refresh = False
         self.forgive_lost_answers = False  # a used refresh token works until one that it led to is used
+        # Device codes
+        self.offer_device_codes = False
+        self.device_interval: Any = 5  # as sent; ABSENT leaves it out
+        self.device_ttl = 900.0
+        self.device_overrides: dict[str, Any] = {}
+        self.device_slow_downs = 0  # so many questions are told to slow down
+        self.devices: dict[str, device_endpoint.Device] = {}
         # What happened
         self.registrations = self.authorizations = self.exchanges = 0
         self.refreshes = self.revocations = self.reuses = self.code_reuses = self.forgiven = 0
+        self.device_authorizations = 0
+        self.device_questions: list[float] = []  # when, by the clock of the ledger
         self.violations: list[str] = []
         self.ledger = Ledger()
         self.ledger.remember(self.initial_access_token)
@@ -116,6 +125,9 @@ class AuthorizationServer(Origin):
         self.route("GET", self.paths["consent"], locked(authorize_endpoint.consent_form))
         self.route("POST", self.paths["consent"], locked(authorize_endpoint.consent_form))
         self.route("POST", self.paths["register"], back(registration_endpoint.register))
+        self.route("GET", self.paths["enter"], locked(device_endpoint.enter_code))
+        self.route("POST", self.paths["enter"], locked(device_endpoint.enter_code))
+        self.route("POST", self.paths["device"], back(token_endpoint.authorize_device))
         self.route("POST", self.paths["token"], back(token_endpoint.token))
         self.route("POST", self.paths["revoke"], back(token_endpoint.revoke))
         root = {"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
@@ -139,7 +151,7 @@ class AuthorizationServer(Origin):
         }
 
     def endpoint(self, name: str) -> str:
-        """Return the URL of an endpoint: register, authorize, consent, token, revoke."""
+        """Return the URL of an endpoint: register, authorize, consent, token, revoke, device, enter."""
         return self.url + self.paths[name]
 
     def metadata(self) -> dict[str, Any]:
@@ -162,6 +174,9 @@ class AuthorizationServer(Origin):
             document["authorization_response_iss_parameter_supported"] = True
         if self.scopes_supported is not None:
             document["scopes_supported"] = list(self.scopes_supported)
+        if self.offer_device_codes:
+            document["device_authorization_endpoint"] = self.endpoint("device")
+            document["grant_types_supported"].append(device_endpoint.GRANT_TYPE)
         if self.client_documents:
             document["client_id_metadata_document_supported"] = True
         return merged(document, self.metadata_overrides)

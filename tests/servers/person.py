@@ -43,6 +43,19 @@ class Person:
             if (redirect := self._walk(browser, url)) is not None:
                 self._show(self._get(browser, redirect))
 
+    def enter(self, address: str, code: str) -> None:
+        """Enter a code on the page at an address, and press the button; with the code in the address, leave it."""
+        with self._browser() as browser:
+            response = self._get(browser, address)
+            form = _Form.read(response)
+            if "go" in form.buttons:
+                response = self._post(browser, urljoin(response.url, form.action), {**form.fields, "user_code": code})
+                form = _Form.read(response)
+            if self.decision in form.buttons:
+                data = {**form.fields, **form.buttons[self.decision]}
+                response = self._post(browser, urljoin(response.url, form.action), data)
+            self._show(response)
+
     def redirect_only(self, url: str) -> str | None:
         """Return where the browser is sent in the end, without going there; None when it ends on a page."""
         with self._browser() as browser:

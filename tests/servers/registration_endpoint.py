@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from .device_endpoint import GRANT_TYPE as DEVICE_CODE
 from .messages import ABSENT, Exchange, Reply, json_reply, merged
 from .strictness import Refusal, check_client_request
 
@@ -31,7 +32,7 @@ def register(server: AuthorizationServer, exchange: Exchange) -> Reply:
     if mode == "needs-token" and exchange.bearer != server.initial_access_token:
         headers = [("WWW-Authenticate", "Bearer")]
         raise Refusal("invalid_token", "initial access token needed", status=401, headers=headers, violation=False)
-    asked = _read(exchange)
+    asked = _read(exchange, device_codes=server.offer_device_codes)
     _check_redirects(asked, refuse_ip=mode == "loopback-refused")
     client = _accept(server, asked)
     answer = merged(client, server.registration_overrides)
@@ -51,7 +52,7 @@ def _is_usable(name: str, value: Any) -> bool:
     return name not in kept or isinstance(value, kept[name])
 
 
-def _read(exchange: Exchange) -> dict[str, Any]:
+def _read(exchange: Exchange, *, device_codes: bool) -> dict[str, Any]:
     if exchange.headers.get_content_type() != "application/json":
         raise Refusal("invalid_client_metadata", "the body is not application/json")
     try:
@@ -72,7 +73,7 @@ def _read(exchange: Exchange) -> dict[str, Any]:
             raise Refusal("invalid_client_metadata", f"member {name} is no list of strings")
     if asked.get("application_type") not in ("native", "web"):
         raise Refusal("invalid_client_metadata", "missing application_type")
-    unknown = set(asked.get("grant_types", [])) - GRANTS
+    unknown = set(asked.get("grant_types", [])) - GRANTS - ({DEVICE_CODE} if device_codes else set())
     if unknown or "authorization_code" not in asked.get("grant_types", ["authorization_code"]):
         raise Refusal("invalid_client_metadata", "grant_types do not fit the code flow")
     if "code" not in asked.get("response_types", ["code"]):

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, urlencode
 
 from .authorize_endpoint import find_client
+from .device_endpoint import GRANT_TYPE as DEVICE_CODE
+from .device_endpoint import authorize_device as hand_out_code
+from .device_endpoint import redeem_device_code
 from .ledger import Grant
 from .messages import Exchange, Reply, json_reply, merged
 from .strictness import Refusal, check_client_request, check_form
@@ -31,7 +34,16 @@ def token(server: AuthorizationServer, exchange: Exchange) -> Reply:
         return _exchange(server, exchange, client)
     if kind == "refresh_token":
         return _refresh(server, exchange, client)
-    raise Refusal("unsupported_grant_type", "grant_type is neither authorization_code nor refresh_token")
+    if kind == DEVICE_CODE and server.offer_device_codes:
+        grant = redeem_device_code(server, exchange, client)
+        _same_resource(server, grant, exchange)
+        return _first_tokens(server, grant, client)
+    raise Refusal("unsupported_grant_type", "grant_type is none that this server knows")
+
+
+def authorize_device(server: AuthorizationServer, exchange: Exchange) -> Reply:
+    """Hand out a device code to a client that authenticates as it does at the token endpoint. RFC 8628 section 3.1."""
+    return hand_out_code(server, exchange, _authenticate)
 
 
 def revoke(server: AuthorizationServer, exchange: Exchange) -> Reply:
@@ -115,6 +127,10 @@ def _exchange(server: AuthorizationServer, exchange: Exchange, client: dict[str,
     _same_resource(server, grant, exchange)
     grant.redeemed = True
     server.exchanges += 1
+    return _first_tokens(server, grant, client)
+
+
+def _first_tokens(server: AuthorizationServer, grant: Grant, client: dict[str, Any]) -> Reply:
     kinds = client.get("grant_types") or ["authorization_code"]
     lasting = "offline_access" in grant.scope.split() or not server.refresh_needs_offline_access
     give = server.issue_refresh and "refresh_token" in kinds and lasting

@@ -18,6 +18,7 @@ from mcp_oauth_sync import (
     CallbackPrompt,
     ClientMetadata,
     ClientRegistration,
+    DeviceCodeGrant,
     DynamicClientRegistration,
     Listener,
     MCPAuthorizationMetadata,
@@ -224,7 +225,9 @@ def own_parts() -> None:
     """Use them."""
     OAuth(URL, prompt=OwnPrompt(), token_manager=TokenManager(store=OwnStore()))
     OAuth(URL, prompt=CallbackPrompt(lambda url: input(url)))
-    OAuth(URL, prompt=CallbackPrompt(lambda url: None))
+    OAuth(URL, prompt=CallbackPrompt(lambda url: None, show_code=lambda device: assert_type(device.user_code, str)))
+    OAuth(URL, grant=DeviceCodeGrant())
+    OAuth(URL, grant=DeviceCodeGrant(clock=lambda: 0.0, sleep=lambda seconds: None))
 
 
 def old_names(metadata: MCPAuthorizationMetadata, registration: DynamicClientRegistration) -> None:
