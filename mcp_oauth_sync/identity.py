@@ -17,7 +17,8 @@ from .models.callback import Callback
 from .models.client import DYNAMIC, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
-from .protocol.client_auth import select_method
+from .protocol.assertions import settle_algorithm
+from .protocol.client_auth import KEY_METHODS, require_key, select_method
 from .protocol.client_id_document import build_document_registration
 from .protocol.registration import register_client
 from .protocol.server_metadata import same_issuer
@@ -158,10 +159,9 @@ def identify(
         RegistrationRequiredError: A new one is needed, and the server makes none.
     """
     if way is Way.PREREGISTERED and (given := options.preregistered):
-        method = select_method(given, server)
-        return attrs.evolve(given, issuer=server.issuer, token_endpoint_auth_method=method)
+        return _settled(given, options, server, saved)
     if way is Way.DOCUMENT and options.client_id_metadata_url:
-        return build_document_registration(options.client_id_metadata_url, server)
+        return _settled(build_document_registration(options.client_id_metadata_url, server), options, server, saved)
     if way is Way.SAVED and saved and is_usable(saved, server, scopes=scopes, redirect_uri=redirect_uri):
         return saved
     if not server.registration_endpoint:
@@ -177,6 +177,25 @@ def identify(
     return _register(
         http, attrs.evolve(options, client_metadata=attrs.evolve(metadata, grant_types=kinds)), server, uris, scopes
     )
+
+
+def _settled(
+    client: ClientRegistration,
+    options: SignInOptions,
+    server: AuthorizationServerMetadata,
+    saved: ClientRegistration | None,
+) -> ClientRegistration:
+    """Settle how a client that the caller brings authenticates; a private key is tried out before anybody is asked."""
+    method = select_method(client, server, options.client_key)
+    settled = attrs.evolve(client, issuer=server.issuer, token_endpoint_auth_method=method)
+    if method not in KEY_METHODS:
+        return settled
+    client_key = require_key(client, options.client_key)
+    known = saved.token_endpoint_auth_signing_alg if saved and saved.client_id == client.client_id else None
+    if server.published or known is None:
+        offered = server.token_endpoint_auth_signing_alg_values_supported
+        known = settle_algorithm(client_key, offered, server=server.issuer)
+    return attrs.evolve(settled, token_endpoint_auth_signing_alg=known)
 
 
 def _register(

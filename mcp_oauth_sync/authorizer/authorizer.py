@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..exceptions import AuthorizationError, TokenExchangeError, TokenRefreshError, TokenStorageError
+from ..exceptions import OAuthError, TokenStorageError
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
@@ -93,7 +93,7 @@ class Authorizer:
         if record is not None and record.tokens is not None and record.tokens.is_expired() and renewable:
             try:
                 self._renew_early(record)
-            except (TokenRefreshError, TokenExchangeError, AuthorizationError, TokenStorageError) as failure:
+            except OAuthError as failure:
                 # The request goes out with what there is: the server's challenge, and the way the caller's own
                 # request reaches servers, decide what comes next.
                 logger.warning("%s", failure.message)

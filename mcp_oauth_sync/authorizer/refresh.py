@@ -150,7 +150,7 @@ def _require_replaceable(held: Held, options: SignInOptions, failure: TokenRefre
     raise RegistrationError(
         f"{printable(client.issuer or 'The authorization server')} no longer accepts the {client.source} client "
         f"{printable(client.client_id)!r} ({failure.error}).",
-        hint="Check client_id= and client_secret=, or register the client there again; then sign in again.",
+        hint="Check client_id=, and client_secret= or client_key=, or register the client there again; then sign in.",
         issuer=client.issuer,
         error=failure.error,
         error_description=failure.error_description,

@@ -7,7 +7,7 @@ import logging
 import attrs
 
 from ..discovery import choose_resource
-from ..exceptions import InsecureURLError, RevocationError
+from ..exceptions import InsecureURLError, RegistrationError, RevocationError
 from ..grants.base import Grant
 from ..grants.refresh_token import nothing_to_refresh_with, renew
 from ..models.metadata import AuthorizationServerMetadata
@@ -95,10 +95,8 @@ class RenewingClient(KnownServer):
             token_type_hint: "access_token", "refresh_token" or None.
         """
         server, registration, endpoint = self.authorization_server, self.registration, self.record.revocation_endpoint
-        if registration is None:
-            return False
-        if endpoint is None and server is not None and same_issuer(server.issuer, registration.issuer or ""):
-            endpoint = server.revocation_endpoint
+        if endpoint is None and server is not None and registration is not None:
+            endpoint = server.revocation_endpoint if same_issuer(server.issuer, registration.issuer or "") else None
         if endpoint is None:
             return False
         try:
@@ -110,7 +108,7 @@ class RenewingClient(KnownServer):
                 token_type_hint=token_type_hint,
                 proofs=self._proofs(self.record),
             )
-        except (RevocationError, InsecureURLError) as failure:
+        except (RevocationError, InsecureURLError, RegistrationError) as failure:
             logger.warning("%s", failure.message)
             return False
         return True

@@ -56,6 +56,7 @@ class ClientRegistration:
         client_secret: None for public clients; never shown by ``repr``.
         client_secret_expires_at: Seconds since the epoch; None means it does not expire.
         token_endpoint_auth_method: The method in use; None until one is settled.
+        token_endpoint_auth_signing_alg: What its assertions are signed by; None for other methods.
         redirect_uris: Registered redirect URIs; empty when not said.
         scope: Scopes the client is registered for, as on the wire; None when not said.
         client_name: Registered name; None when not said.
@@ -63,7 +64,7 @@ class ClientRegistration:
         registration_access_token: The credential for that; never shown by ``repr``.
         source: How the registration came about.
 
-    RFC 7591 section 3.2.1.
+    RFC 7591 section 3.2.1; OpenID Connect Registration section 2 (``token_endpoint_auth_signing_alg``).
     """
 
     client_id: str = attrs.field()
@@ -71,6 +72,7 @@ class ClientRegistration:
     client_secret: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
     client_secret_expires_at: float | None = None
     token_endpoint_auth_method: str | None = None
+    token_endpoint_auth_signing_alg: str | None = None
     redirect_uris: tuple[str, ...] = attrs.field(default=(), converter=as_texts)
     scope: str | None = None
     client_name: str | None = None
@@ -129,4 +131,5 @@ class ClientRegistration:
         Raises:
             MalformedDocument: A member is missing or of a wrong type.
         """
-        return cls._read(document, issuer=text(document, "issuer"), source=text(document, "source") or PREREGISTERED)
+        read = cls._read(document, issuer=text(document, "issuer"), source=text(document, "source") or PREREGISTERED)
+        return attrs.evolve(read, token_endpoint_auth_signing_alg=text(document, "token_endpoint_auth_signing_alg"))

@@ -27,7 +27,7 @@ class SignInOptions:
         offline_access: False never adds ``offline_access`` by itself.
         client_id: A client registered by hand; None uses the other ways to be known.
         client_secret: Its secret; None for public clients.
-        client_key: Its private key, for ``private_key_jwt``; None for clients without one.
+        client_key: Its private key, for ``private_key_jwt`` (RFC 7523); None for clients without one.
         token_endpoint_auth_method: Its method; None chooses what the server offers.
         issuer: The authorization server ``client_id`` belongs to; None binds it to the first one met. Where the MCP
             server names none, it is the one to use.
@@ -50,7 +50,7 @@ class SignInOptions:
         dpop: True insists on sender-constrained tokens, False never asks for them; None where both servers offer them.
 
     Raises:
-        ValueError: A parameter is protected, or a value is out of range.
+        ValueError: A parameter is protected, a value is out of range, or there is a key and no client.
         InsecureURLError: ``client_id_metadata_url`` is not an https URL with a path, ``redirect_uri`` is no redirect
             that only its owner receives, or a URL may not be contacted.
     """
@@ -90,6 +90,8 @@ class SignInOptions:
     def __attrs_post_init__(self) -> None:
         """Check what depends on several choices."""
         self.callback  # noqa: B018  (refuses a redirect that somebody else could receive)
+        if self.client_key is not None and self.client_id is None and self.client_id_metadata_url is None:
+            raise ValueError("client_key is the key of a client: it needs client_id, or client_id_metadata_url")
 
     @property
     def preregistered(self) -> ClientRegistration | None:

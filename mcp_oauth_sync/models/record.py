@@ -82,7 +82,8 @@ class ServerRecord:
         plain["registration"] = self.registration.to_record() if self.registration else None
         plain["tokens"] = self.tokens.to_record() if self.tokens else None
         plain["switches"] = self.switches.to_record() or None
-        schema = SCHEMA if self.switches or self.dpop_key or self.moved_at else 1
+        signs = self.registration is not None and self.registration.token_endpoint_auth_signing_alg is not None
+        schema = SCHEMA if self.switches or self.dpop_key or self.moved_at or signs else 1
         return {"schema": schema, **{name: value for name, value in plain.items() if value is not None}}
 
     @classmethod

@@ -1,16 +1,21 @@
-"""How a client authenticates at the token endpoint. RFC 6749 section 2.3, RFC 7591 section 2."""
+"""How a client authenticates at the token endpoint. RFC 6749 section 2.3, RFC 7591 section 2, RFC 7523 section 2.2."""
 
 from __future__ import annotations
 
 import base64
 from urllib.parse import quote_plus
 
+from ..exceptions import RegistrationError, printable
 from ..models.client import ClientRegistration
+from ..models.client_key import ClientKey
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.secret import Secret
 from .proofs import NO_PROOFS, Proofs
 
-NONE, POST, BASIC = "none", "client_secret_post", "client_secret_basic"
+NONE, POST, BASIC, KEY = "none", "client_secret_post", "client_secret_basic", "private_key_jwt"
+#: As ``private_key_jwt``, for servers that insist on a ``client_id`` beside the assertion that names the client.
+KEY_AND_ID = "private_key_jwt with client_id"
+KEY_METHODS = (KEY, KEY_AND_ID)
 _SECRET_METHODS = (POST, BASIC)
 
 
@@ -22,8 +27,10 @@ def select_requested_method(server: AuthorizationServerMetadata) -> str:
     return next((method for method in _SECRET_METHODS if method in offered), NONE)
 
 
-def select_method(registration: ClientRegistration, server: AuthorizationServerMetadata) -> str:
-    """Choose the method to use: what the registration says, else what fits the secret and the server.
+def select_method(
+    registration: ClientRegistration, server: AuthorizationServerMetadata, client_key: ClientKey | None = None
+) -> str:
+    """Choose the method to use: what the registration says, else what fits the key or secret and the server.
 
     A secret that came with the method "none", or with none named, is used if the server lists a method
     for it: some servers hand one out and then insist on it.
@@ -31,23 +38,40 @@ def select_method(registration: ClientRegistration, server: AuthorizationServerM
     Args:
         registration: What we are.
         server: What the server offers; nothing listed means basic (RFC 8414 section 2).
+        client_key: Our private key; None when there is none.
     """
-    said = registration.token_endpoint_auth_method
-    if not registration.client_secret:
+    said, secret = registration.token_endpoint_auth_method, registration.client_secret
+    offered = server.token_endpoint_auth_methods_supported
+    if said in KEY_METHODS:
+        return said
+    if client_key is not None and said in (None, NONE) and (not secret or KEY in (offered or ())):
+        return next((method for method in KEY_METHODS if method in (offered or ())), KEY)
+    if not secret:
         return NONE
     if said and said != NONE:
         return said
-    offered = server.token_endpoint_auth_methods_supported
     if offered is None:
         return NONE if said == NONE else BASIC
     return next((method for method in _SECRET_METHODS if method in offered), NONE)
 
 
-def select_other_method(registration: ClientRegistration) -> str | None:
-    """Return the method to try once after ``invalid_client``; None when there is no sensible other one."""
-    if not registration.client_secret:
+def select_other_method(
+    registration: ClientRegistration, error: str | None = "invalid_client", description: str | None = None
+) -> str | None:
+    """Return the method to try once after a refusal; None when there is no sensible other one.
+
+    Args:
+        registration: What we are, with the method that was refused.
+        error: The error code of the refusal.
+        description: What the server said about it; None when it said nothing.
+    """
+    method = registration.token_endpoint_auth_method or NONE
+    if method == KEY:
+        named = error in ("invalid_client", "invalid_request") and "client_id" in (description or "")
+        return KEY_AND_ID if named else None
+    if error != "invalid_client" or not registration.client_secret:
         return None
-    return {NONE: POST, POST: BASIC, BASIC: POST}.get(registration.token_endpoint_auth_method or NONE)
+    return {NONE: POST, POST: BASIC, BASIC: POST}.get(method)
 
 
 def build_client_authentication(
@@ -57,7 +81,10 @@ def build_client_authentication(
 
     Args:
         registration: What we are; its ``token_endpoint_auth_method`` decides. None identifies nobody.
-        proofs: The key for ``private_key_jwt``, and whom its assertions are for.
+        proofs: The key for ``private_key_jwt``, and whom its assertions are for. It is read for each request.
+
+    Raises:
+        RegistrationError: The key is missing or cannot be used.
     """
     if registration is None:
         return {}, {}
@@ -67,4 +94,35 @@ def build_client_authentication(
         return {"Authorization": Secret("Basic " + base64.b64encode(pair.encode()).decode())}, {}
     if method == POST and secret:
         return {}, {"client_id": registration.client_id, "client_secret": secret}
+    if method in KEY_METHODS:
+        beside = {"client_id": registration.client_id} if method == KEY_AND_ID else {}
+        return {}, {**beside, **_assertion_of(registration, proofs)}
     return {}, {"client_id": registration.client_id}
+
+
+def require_key(registration: ClientRegistration, client_key: ClientKey | None) -> ClientKey:
+    """Return the key of a client that authenticates with one.
+
+    Raises:
+        RegistrationError: There is none.
+    """
+    if client_key is None:
+        raise RegistrationError(
+            f"The client {printable(registration.client_id)!r} authenticates with its private key, which is not here.",
+            hint="Pass client_key=.",
+            issuer=registration.issuer,
+        )
+    return client_key
+
+
+def _assertion_of(registration: ClientRegistration, proofs: Proofs) -> dict[str, str]:
+    client_key = require_key(registration, proofs.client_key)
+    from .assertions import ASSERTION_TYPE, build_client_assertion  # what only such a client needs
+
+    assertion = build_client_assertion(
+        client_key,
+        client_id=registration.client_id,
+        issuer=proofs.issuer or registration.issuer or "",
+        algorithm=registration.token_endpoint_auth_signing_alg,
+    )
+    return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}

@@ -14,7 +14,7 @@ from .transport import Transport
 def revoke_token(
     http: Transport,
     endpoint: str,
-    registration: ClientRegistration,
+    registration: ClientRegistration | None,
     token: str,
     *,
     token_type_hint: str | None = None,
@@ -25,7 +25,7 @@ def revoke_token(
     Args:
         http: The transport.
         endpoint: The revocation endpoint of the issuer that issued the token.
-        registration: Who we are there.
+        registration: Who we are there; None identifies nobody.
         token: The token.
         token_type_hint: "access_token", "refresh_token" or None.
         proofs: What goes with the request beyond the registration.
@@ -33,6 +33,7 @@ def revoke_token(
     Raises:
         InsecureURLError: The endpoint may not be contacted.
         RevocationError: The server did not confirm it.
+        RegistrationError: The client's key cannot be used.
     """
     headers, identity = build_client_authentication(registration, proofs)
     fields = {"token": token, **identity}
@@ -40,7 +41,7 @@ def revoke_token(
         fields["token_type_hint"] = token_type_hint
     try:
         reply = http.post_form(endpoint, fields, what="revocation endpoint", headers=headers)
-        if reply.status == 400 and registration.token_endpoint_auth_method == NONE:
+        if reply.status == 400 and registration is not None and registration.token_endpoint_auth_method == NONE:
             # The official Python SDK's server wants the field to be there, even of a public client.
             again = {**fields, "client_secret": ""}
             reply = http.post_form(endpoint, again, what="revocation endpoint", headers=headers)

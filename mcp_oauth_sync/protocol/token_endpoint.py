@@ -147,11 +147,12 @@ def request_tokens(
     now = time.time()
     with_resource = fields if resource is None else {**fields, "resource": resource}
     reply = post_to_endpoint(http, endpoint, registration, with_resource, failed, proofs)
-    if reply.oauth_error()[0] == "invalid_client" and registration and (other := select_other_method(registration)):
+    error, description = reply.oauth_error()
+    if registration is not None and (other := select_other_method(registration, error, description)):
         logger.warning("%s refused the client authentication; trying %s once", without_query(endpoint), other)
         changed = attrs.evolve(registration, token_endpoint_auth_method=other)
         second = post_to_endpoint(http, endpoint, changed, with_resource, failed, proofs)
-        if second.oauth_error()[0] != "invalid_client":
+        if second.oauth_error()[0] != error:
             reply, registration = second, changed
     if failed is TokenRefreshError and resource is not None and resource_refused(reply):
         logger.warning("%s refused the resource parameter; refreshing once without it", without_query(endpoint))

@@ -167,5 +167,5 @@ def _exchange_hint(error: str | None, description: str | None) -> str | None:
     if error == "invalid_target" or "AADSTS901" in (description or ""):
         return "The authorization server does not accept the resource parameter for this MCP server."
     if error in CLIENT_ERRORS:
-        return "The authorization server does not know this client or its secret: check client_id and client_secret."
+        return "The authorization server does not know this client: check client_id, and client_secret or client_key."
     return None

@@ -28,7 +28,10 @@ WINDOW = 8
 #: A text shorter than this may be a word that is no secret elsewhere.
 SHORTEST = 16
 #: Form fields and JSON members that are secret on their way to a server.
-SENT = "access_token refresh_token token code code_verifier client_secret device_code state".split()
+SENT = (
+    "access_token refresh_token token code code_verifier client_secret device_code state "
+    "client_assertion assertion subject_token"
+).split()
 _RANDOM = re.compile(r"(?=(?:.*[a-z]){3})(?=(?:.*[A-Z]){3})(?=.*[0-9])[A-Za-z0-9_-]{24}")
 _VALUE = re.compile(rf"[A-Za-z0-9._~+/=:%-]{{{SHORTEST},256}}")
 _FOR_THE_BROWSER = re.compile(r"\S*[?&](?:state|code_challenge)=\S*")

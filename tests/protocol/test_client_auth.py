@@ -6,10 +6,14 @@ import base64
 
 import pytest
 
+from mcp_oauth_sync import ClientKey
+from mcp_oauth_sync.exceptions import RegistrationError
 from mcp_oauth_sync.models.client import ClientRegistration
 from mcp_oauth_sync.models.metadata import AuthorizationServerMetadata
 from mcp_oauth_sync.protocol.client_auth import (
     BASIC,
+    KEY,
+    KEY_AND_ID,
     NONE,
     POST,
     build_client_authentication,
@@ -17,6 +21,10 @@ from mcp_oauth_sync.protocol.client_auth import (
     select_other_method,
     select_requested_method,
 )
+from mcp_oauth_sync.protocol.proofs import Proofs
+from tests.servers.keys import private_pem
+
+PROOFS = Proofs(issuer="https://as", client_key=ClientKey(private_pem()))
 
 
 def server(*methods: str) -> AuthorizationServerMetadata:
@@ -73,15 +81,68 @@ def test_without_a_secret_there_is_no_method(said: str | None) -> None:
 @pytest.mark.parametrize(("first", "second"), [(NONE, POST), (None, POST), (POST, BASIC), (BASIC, POST)])
 def test_after_a_refusal_there_is_one_other_method_to_try(first: str | None, second: str) -> None:
     assert select_other_method(client(first)) == second
-    assert select_other_method(client("private_key_jwt")) is None
+    assert select_other_method(client(first), "invalid_grant") is None
 
 
-@pytest.mark.parametrize("method", [None, NONE, POST, BASIC, "private_key_jwt"])
+@pytest.mark.parametrize("method", [None, NONE, POST, BASIC, KEY, KEY_AND_ID])
 @pytest.mark.parametrize("secret", [None, "s"])
 def test_a_request_never_carries_two_methods(method: str | None, secret: str | None) -> None:
-    headers, fields = build_client_authentication(client(method, secret))
-    assert ("Authorization" in headers) != ("client_id" in fields)
-    assert not ("Authorization" in headers and "client_secret" in fields)
+    headers, fields = build_client_authentication(client(method, secret), PROOFS)
+    shown = ["Authorization" in headers, "client_secret" in fields, "client_assertion" in fields]
+    assert sum(shown) == (0 if method in (None, NONE) or (secret is None and method in (POST, BASIC)) else 1)
+    assert ("client_assertion" in fields) == (method in (KEY, KEY_AND_ID))
+    assert ("client_id" in fields) == (method != KEY and "Authorization" not in headers)
+
+
+@pytest.mark.parametrize(
+    ("offered", "used"),
+    [((), KEY), ((NONE,), KEY), ((BASIC,), KEY), ((POST, KEY), KEY), ((KEY_AND_ID,), KEY_AND_ID)],
+)
+@pytest.mark.parametrize("said", [None, NONE])
+def test_a_key_without_a_secret_is_used(said: str | None, offered: tuple[str, ...], used: str) -> None:
+    assert select_method(client(said, None), server(*offered), PROOFS.client_key) == used
+
+
+@pytest.mark.parametrize(
+    ("offered", "used"), [((KEY,), KEY), ((BASIC, KEY), KEY), ((POST,), POST), ((BASIC, POST), POST), ((), BASIC)]
+)
+def test_of_a_key_and_a_secret_the_key_is_used_where_the_server_lists_it(offered: tuple[str, ...], used: str) -> None:
+    assert select_method(client(None), server(*offered), PROOFS.client_key) == used
+
+
+def test_the_method_that_the_caller_names_wins_over_a_key() -> None:
+    assert select_method(client(POST), server(KEY), PROOFS.client_key) == POST
+    assert select_method(client(KEY), server(POST), PROOFS.client_key) == KEY
+
+
+def test_each_request_gets_an_assertion_of_its_own() -> None:
+    made = {build_client_authentication(client(KEY, None), PROOFS)[1]["client_assertion"] for _ in range(3)}
+    assert len(made) == 3
+    assert "eyJ" not in repr(made)
+
+
+def test_a_client_that_needs_its_key_says_so_when_it_is_not_there() -> None:
+    with pytest.raises(RegistrationError, match="'c' authenticates with its private key, which is not here") as caught:
+        build_client_authentication(client(KEY, None))
+    assert caught.value.hint == "Pass client_key=."
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "other"),
+    [
+        ("invalid_request", "The request body must contain the following parameter: 'client_id'.", KEY_AND_ID),
+        ("invalid_client", "client_id is missing", KEY_AND_ID),
+        ("invalid_client", "signature", None),
+        ("invalid_client", None, None),
+        ("invalid_grant", "client_id", None),
+        (None, None, None),
+    ],
+)
+def test_a_server_that_misses_the_client_id_gets_it_beside_the_assertion(
+    error: str | None, description: str | None, other: str | None
+) -> None:
+    assert select_other_method(client(KEY, None), error, description) == other
+    assert select_other_method(client(KEY_AND_ID, None), error, description) is None
 
 
 @pytest.mark.parametrize(

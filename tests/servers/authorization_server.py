@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from . import authorize_endpoint, device_endpoint, registration_endpoint, token_endpoint
 from .ledger import Grant, Ledger
+from .machines import Machines
 from .messages import Exchange, Reply, html_reply, json_reply, merged
 from .origin import Origin
 from .strictness import Refusal, check_client_request, guarded
@@ -98,6 +99,8 @@ class AuthorizationServer(Origin):
         self.device_overrides: dict[str, Any] = {}
         self.device_slow_downs = 0  # so many questions are told to slow down
         self.devices: dict[str, device_endpoint.Device] = {}
+        # Grants without a person
+        self.machines = Machines(self)
         # What happened
         self.registrations = self.authorizations = self.exchanges = 0
         self.refreshes = self.revocations = self.reuses = self.code_reuses = self.forgiven = 0
@@ -179,6 +182,7 @@ class AuthorizationServer(Origin):
             document["grant_types_supported"].append(device_endpoint.GRANT_TYPE)
         if self.client_documents:
             document["client_id_metadata_document_supported"] = True
+        self.machines.describe(document)
         return merged(document, self.metadata_overrides)
 
     def _serve_metadata(self, exchange: Exchange) -> Reply:

@@ -6,14 +6,17 @@ import base64
 import hashlib
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, urlencode
 
+from .assertions import authenticated_by_key
 from .authorize_endpoint import find_client
 from .device_endpoint import GRANT_TYPE as DEVICE_CODE
 from .device_endpoint import authorize_device as hand_out_code
 from .device_endpoint import redeem_device_code
 from .ledger import Grant
+from .machines import JWT_BEARER
 from .messages import Exchange, Reply, json_reply, merged
 from .strictness import Refusal, check_client_request, check_form
 
@@ -25,11 +28,15 @@ NO_STORE = [("Cache-Control", "no-store"), ("Pragma", "no-cache")]
 
 
 def token(server: AuthorizationServer, exchange: Exchange) -> Reply:
-    """Exchange a code, or refresh."""
+    """Exchange a code, refresh, or give to a machine."""
     check_client_request(exchange, authorization="basic")
     check_form(exchange)
-    client = _authenticate(server, exchange)
     kind = exchange.param("grant_type")
+    if kind == JWT_BEARER and _nobody(exchange):
+        return _for_machine(server, exchange, None)
+    client = _authenticate(server, exchange)
+    if kind in ("client_credentials", JWT_BEARER):
+        return _for_machine(server, exchange, client)
     if kind == "authorization_code":
         return _exchange(server, exchange, client)
     if kind == "refresh_token":
@@ -46,15 +53,25 @@ def authorize_device(server: AuthorizationServer, exchange: Exchange) -> Reply:
     return hand_out_code(server, exchange, _authenticate)
 
 
+def _nobody(exchange: Exchange) -> bool:
+    """Whether the client does not say who it is."""
+    return "Authorization" not in exchange.headers and not {"client_id", "client_assertion"} & set(exchange.form)
+
+
+def _for_machine(server: AuthorizationServer, exchange: Exchange, client: dict[str, Any] | None) -> Reply:
+    return server.machines.grant_for(exchange, client, partial(_tokens, server))
+
+
 def revoke(server: AuthorizationServer, exchange: Exchange) -> Reply:
     """Revoke one token, a refresh token with its family; unknown ones are fine. RFC 7009 section 2."""
     check_client_request(exchange, authorization="basic")
     check_form(exchange)
-    client = _authenticate(server, exchange)
     value = exchange.param("token")
     if value is None:
         raise Refusal("invalid_request", "missing token")
     grant = server.ledger.grant_of(value)
+    given_to_nobody = grant is not None and grant.client_id == "" and _nobody(exchange)
+    client = {"client_id": ""} if given_to_nobody else _authenticate(server, exchange)
     if grant is not None and grant.client_id != client["client_id"]:
         raise Refusal("invalid_grant", "a token of another client")
     if value in server.ledger.access:
@@ -67,6 +84,11 @@ def revoke(server: AuthorizationServer, exchange: Exchange) -> Reply:
 
 def _authenticate(server: AuthorizationServer, exchange: Exchange) -> dict[str, Any]:
     """Return the client, which authenticated by exactly one method: the one it is registered for."""
+    if "client_assertion" in exchange.form:
+        client = server.clients[authenticated_by_key(server, exchange)]
+        if client.get("token_endpoint_auth_method") != "private_key_jwt":
+            raise Refusal("invalid_client", "client authentication by private_key_jwt", status=401)
+        return client
     header = exchange.headers.get("Authorization")
     client_id, secret = exchange.param("client_id"), exchange.param("client_secret")
     if header is not None:
