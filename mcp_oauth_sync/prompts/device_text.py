@@ -37,17 +37,16 @@ def build_code_text(
     """
     complete, code = device.verification_uri_complete, device.user_code
     square = build_qr_code(complete or device.verification_uri, output=output) if output is not None else []
-    how = "A browser window opens now. If it does not, open this address" if opens else "Open this address"
-    lines = [f"Sign in to {server_url}", f"{how} in a browser on any device", "", f"  {device.verification_uri}"]
-    lines += ["", "and enter the code", "", f"    {_spelled(code)}", ""]
-    if notes := [note for character, note in _LOOKALIKES.items() if character in code]:
-        lines.append(f"({', '.join(notes)}.)")
-    if _spelled(code) != code:
-        lines.append(f"To copy: {code}")
+    lines = [f"Sign in to {server_url}", *(["A browser window opens now. If it does not:"] if opens else [])]
+    lines += ["Open this address in a browser on any device, and enter the code below it:", ""]
+    lines += [f"  {device.verification_uri}", "", f"    {_spelled(code)}", ""]
+    notes = [note for character, note in _LOOKALIKES.items() if character in code]
+    notes += [f"to copy: {code}"] if _spelled(code) != code else []
+    lines += [f"({'; '.join(notes)})"] if notes else []
     if complete:
-        lines += ["Or open this one, which has the code in it, and compare:", "", f"  {complete}", ""]
+        lines += ["Or open this one, which has the code in it, and compare:", f"  {complete}"]
     if square:
-        lines += ["Or let a phone's camera read this:", "", *square, ""]
+        lines += ["Or let a phone's camera read this:", *square]  # with light around it that is room enough
     minutes = max(1, round(device.expires_in / 60))
     good = f"{minutes} minute{'s' if minutes > 1 else ''}" if device.expires_in >= 60 else "less than a minute"
     return "\n".join([*lines, f"The code is good for {good}. Waiting for you. Ctrl-C stops."])

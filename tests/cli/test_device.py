@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from mcp_oauth_sync.stores import default_manager
 from tests.prompts.squares import square_in, square_of
@@ -19,6 +20,7 @@ from .terminal import OBEYED, Terminal, run
 #: Seconds of the shortest pause that the client makes.
 SOON = 1
 WHOLE = {"TERM": "xterm-256color"}
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "device_code.py"
 
 
 @pytest.fixture
@@ -199,3 +201,25 @@ def test_two_at_once_show_one_code_and_both_are_signed_in(scene: Scene) -> None:
     assert scene.az.device_authorizations == 1
     assert another.screen == "begins\nhas 1\n"
     assert one.screen.endswith("has 1\n")
+
+
+def test_the_example_runs_against_the_server_it_brings_along(tmp_path: Path) -> None:
+    with Terminal(program=[sys.executable, str(EXAMPLE)], cwd=tmp_path) as terminal:
+        page, code = terminal.address(), code_in(terminal)
+        assert "not known" in requests.post(page, data={"user_code": "WRONG"}, timeout=10).text
+        assert code in requests.get(f"{page}?user_code={code}", timeout=10).text
+        assert "Done" in requests.post(page, data={"user_code": code.lower()}, timeout=10).text
+        assert terminal.end() == 0
+    assert terminal.screen.endswith('The code was accepted.\n{"jsonrpc": "2.0", "id": 1, "result": {}}\n')
+
+
+def test_the_example_runs_against_a_server_that_is_named(scene: Scene) -> None:
+    with Terminal(scene.url, program=[sys.executable, str(EXAMPLE)]) as terminal:
+        enter(terminal)
+        assert terminal.end() == 0
+    assert '"result": {}' in terminal.screen
+    scene.az.offer_device_codes = False
+    default_manager().delete_record(scene.url)
+    with Terminal(scene.url, program=[sys.executable, str(EXAMPLE)]) as terminal:
+        assert terminal.end() == 1
+    assert "error: The authorization server" in terminal.screen

@@ -15,6 +15,7 @@ from mcp_oauth_sync.prompts import browser
 from mcp_oauth_sync.prompts.device_text import build_code_hint, build_code_text
 
 from .squares import square_in, square_of
+from .test_qr_code import COMPLETE as WHOLE
 from .test_qr_code import Screen
 
 SERVER = "https://mcp.example.com/mcp"
@@ -34,21 +35,25 @@ def text(**changes: Any) -> str:
 def test_the_whole_text() -> None:
     assert text().splitlines() == [
         "Sign in to https://mcp.example.com/mcp",
-        "Open this address in a browser on any device",
+        "Open this address in a browser on any device, and enter the code below it:",
         "",
         "  https://as.example.com/device",
         "",
-        "and enter the code",
-        "",
         "    W D J B - M J H T",
         "",
-        "To copy: WDJB-MJHT",
+        "(to copy: WDJB-MJHT)",
         "Or open this one, which has the code in it, and compare:",
-        "",
         "  https://as.example.com/device?user_code=WDJB-MJHT",
-        "",
         "The code is good for 15 minutes. Waiting for you. Ctrl-C stops.",
     ]
+
+
+def test_the_code_and_the_square_are_seen_together_in_a_terminal_of_24_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in WHOLE.items():
+        monkeypatch.setenv(name, value)
+    lines = build_code_text(DEVICE, server_url=SERVER, output=Screen()).splitlines()
+    assert "    W D J B - M J H T" in lines[-24:]
+    assert len(square_in("\n".join(lines[-24:]))) == len(square_of(DEVICE.verification_uri_complete or ""))
 
 
 def test_without_an_address_that_has_the_code_in_it_there_is_nothing_to_compare() -> None:
@@ -59,11 +64,11 @@ def test_a_long_code_stays_whole() -> None:
     code = "ABCDEFGHJK-ABCDEFGHJK-ABC"
     lines = text(user_code=code).splitlines()
     assert f"    {code}" in lines
-    assert not any(line.startswith("To copy") for line in lines)
+    assert not any("to copy" in line for line in lines)
 
 
 def test_characters_that_look_like_others_are_named() -> None:
-    assert "\n(0 is a zero, O is a letter, l is a small L.)\n" in text(user_code="O0l-AB")
+    assert "\n(0 is a zero; O is a letter; l is a small L; to copy: O0l-AB)\n" in text(user_code="O0l-AB")
     assert " is a letter" not in text(user_code="BCDF-GHJK")
 
 
@@ -79,7 +84,7 @@ def test_how_long_there_is_is_said(seconds: float, words: str) -> None:
 def test_a_terminal_gets_a_square_of_the_address_that_says_most(
     complete: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}.items():
+    for name, value in WHOLE.items():
         monkeypatch.setenv(name, value)
     device = attrs.evolve(DEVICE, verification_uri_complete=complete)
     shown = build_code_text(device, server_url=SERVER, output=Screen())
@@ -109,9 +114,7 @@ def test_a_browser_at_hand_opens_the_address_that_has_the_code_in_it(opened: lis
     output = io.StringIO()
     BrowserPrompt(output=output).show_code(DEVICE, server_url=SERVER)
     assert opened == [DEVICE.verification_uri_complete]
-    assert "A browser window opens now. If it does not, open this address in a browser on any device" in (
-        output.getvalue()
-    )
+    assert "\nA browser window opens now. If it does not:\nOpen this address" in output.getvalue()
 
 
 def test_a_browser_is_not_opened_at_an_address_that_needs_the_code_typed_in(opened: list[str]) -> None:
