@@ -66,13 +66,14 @@ class DeviceAuthorization:
         lifetime = _seconds(document, "expires_in")
         lifetime = LIFETIME if lifetime is None or lifetime <= 0 else min(lifetime, LONGEST_LIFETIME)
         interval = _seconds(document, "interval")
+        interval = INTERVAL if interval is None else interval
         return cls(
             device_code=required_text(document, "device_code"),
             user_code=_user_code(document),
             verification_uri=address,
             verification_uri_complete=_address(document, "verification_uri_complete", allow_loopback),
             expires_in=lifetime,
-            interval=max(SHORTEST_INTERVAL, min(INTERVAL if interval is None else interval, lifetime / 2)),
+            interval=max(SHORTEST_INTERVAL, interval if interval < lifetime else lifetime / 2),
         )
 
 
