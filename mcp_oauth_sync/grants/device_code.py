@@ -116,15 +116,15 @@ class DeviceCodeGrant(Grant):
         try:
             return registration, ask(registration)
         except AuthorizationError as refused:
-            other = select_other_method(registration) if refused.error == "invalid_client" else None
+            other = select_other_method(registration, refused.error, refused.error_description)
             if other is None:
                 raise
             logger.warning("%s refused the client authentication; trying %s once", without_query(endpoint), other)
             changed = attrs.evolve(registration, token_endpoint_auth_method=other)
             try:
                 return changed, ask(changed)
-            except AuthorizationError:
-                raise refused from None
+            except AuthorizationError as second:
+                raise refused if second.error == refused.error else second from None
 
     def _wait(
         self, context: GrantContext, registration: ClientRegistration, device: DeviceAuthorization, began: float

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_oauth_sync import CallbackPrompt, DeviceCodeGrant, NoPrompt, OAuth, Prompt, SignInOptions
+from mcp_oauth_sync import CallbackPrompt, ClientKey, DeviceCodeGrant, NoPrompt, OAuth, Prompt, SignInOptions
 from mcp_oauth_sync.exceptions import (
     AccessDeniedError,
     AuthorizationError,
@@ -25,6 +25,7 @@ from tests.conftest import listening
 from tests.scene import WRITE, paths, stored
 from tests.servers import ABSENT, cut, html, reply, reset
 from tests.servers.device_endpoint import GRANT_TYPE
+from tests.servers.keys import private_pem, public_pem
 
 from .by_code import ByCode
 
@@ -123,6 +124,18 @@ def test_the_client_authenticates_at_both_endpoints_as_it_was_registered(scene: 
     scene.az.auth_methods = (method,)
     scene.enters()
     assert scene.post(scene.oauth()).status_code == 200
+
+
+def test_a_client_with_a_key_signs_an_assertion_for_each_request(scene: ByCode) -> None:
+    grants = ["refresh_token", GRANT_TYPE]
+    scene.az.machines.add_client("app", public_key=public_pem("P-256"), grant_types=grants)
+    scene.az.auth_methods = ("private_key_jwt",)
+    scene.enters(8)
+    auth = scene.oauth(client_id="app", client_key=ClientKey(private_pem("P-256")))
+    assert scene.post(auth).status_code == 200
+    sent = [exchange.param("client_assertion") for exchange in (*scene.asked("/device"), *scene.asked("/token"))]
+    assert len(set(sent)) == 3
+    assert None not in sent
 
 
 def test_another_method_is_tried_once_where_the_first_is_refused_and_kept_to(scene: ByCode) -> None:
@@ -448,6 +461,14 @@ def test_a_registration_that_the_server_forgot_is_replaced_once(scene: ByCode) -
     scene.oauth().sign_in()
     assert paths(scene.asked("/device")) == ["POST /device 401", "POST /device 200"]
     assert len(scene.asked("/register")) == 1
+
+
+def test_a_second_refusal_for_another_reason_is_the_one_that_is_told(scene: ByCode) -> None:
+    scene.az.fault("/device", reply(401, {"error": "invalid_client"}), times=1)
+    scene.az.fault("/device", reply(400, {"error": "invalid_scope"}), times=1)
+    scene.az.add_client("by-hand", "a secret of many characters 0123", token_endpoint_auth_method="unknown")
+    with pytest.raises(AuthorizationError, match="invalid_scope"):
+        scene.post(scene.oauth(client_id="by-hand", client_secret="a secret of many characters 0123"))
 
 
 def test_a_client_of_the_callers_own_that_may_not_use_codes_is_named(scene: ByCode) -> None:
