@@ -86,7 +86,8 @@ class DeviceCodeGrant(Grant):
             raise nobody_to_ask()
         registration, device = self._start(context, endpoint)
         began = self._clock()
-        prompt.show_code(device, server_url=context.server_url)
+        patience = min(context.options.sign_in_timeout, device.expires_in)
+        prompt.show_code(attrs.evolve(device, expires_in=patience), server_url=context.server_url)
         try:
             granted = self._wait(context, registration, device, began)
         except OAuthError as error:

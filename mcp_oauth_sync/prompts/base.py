@@ -56,7 +56,8 @@ class Prompt(ABC):
         """Bring a device code to the person; must not wait until it was entered. RFC 8628 section 3.3.
 
         Args:
-            device: The code, and where it is to be entered; both are fit to be shown.
+            device: The code, and where it is to be entered, both fit to be shown; ``expires_in`` says how long the
+                person has.
             server_url: What the sign-in is for, to be named to the person.
 
         Raises:

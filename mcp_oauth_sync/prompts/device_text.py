@@ -47,9 +47,9 @@ def build_code_text(
         lines += ["Or open this one, which has the code in it, and compare:", f"  {complete}"]
     if square:
         lines += ["Or let a phone's camera read this:", *square]  # with light around it that is room enough
-    minutes = max(1, round(device.expires_in / 60))
-    good = f"{minutes} minute{'s' if minutes > 1 else ''}" if device.expires_in >= 60 else "less than a minute"
-    return "\n".join([*lines, f"The code is good for {good}. Waiting for you. Ctrl-C stops."])
+    minutes = int(device.expires_in // 60)
+    time = f"{minutes} minute{'s' if minutes > 1 else ''}" if minutes else "less than a minute"
+    return "\n".join([*lines, f"You have {time}. Waiting for you. Ctrl-C stops."])
 
 
 def _spelled(code: str) -> str:
@@ -65,7 +65,4 @@ def build_code_hint(listener: Listener) -> str:
     """
     if not listener.code_offered:
         return ""
-    return (
-        "With no browser here, a code to enter on another device works too: "
-        "mcp-oauth-sync auth NAME URL --device, or grant=DeviceCodeGrant().\n"
-    )
+    return "A code works too: mcp-oauth-sync auth ... --device, or grant=DeviceCodeGrant().\n"

@@ -59,10 +59,11 @@ def _room(output: TextIO, environment: Mapping[str, str]) -> tuple[int, int] | N
         "".join(_HALVES.values()).encode(output.encoding or "ascii")
     except (AttributeError, ValueError, LookupError):  # a stand-in for a stream, a closed one, or one without blocks
         return None
-    simple = environment.get("TERM", "") in _TOO_SIMPLE
-    if simple if sys.platform != "win32" else not any(environment.get(name) for name in _WINDOWS_TERMINALS):
-        return None
-    return _size(output, environment)
+    if sys.platform == "win32":
+        colours = any(environment.get(name) for name in _WINDOWS_TERMINALS)
+    else:
+        colours = environment.get("TERM", "") not in _TOO_SIMPLE
+    return _size(output, environment) if colours else None
 
 
 def _size(output: TextIO, environment: Mapping[str, str]) -> tuple[int, int]:

@@ -158,7 +158,7 @@ def test_where_no_browser_is_at_hand_the_code_is_offered(scene: Scene) -> None:
         scene.person(terminal.address())
         assert terminal.end() == 0
     [line] = [line for line in terminal.screen.splitlines() if "--device" in line]
-    assert "mcp-oauth-sync auth NAME URL --device" in line
+    assert line == "A code works too: mcp-oauth-sync auth ... --device, or grant=DeviceCodeGrant()."
 
 
 def test_without_a_terminal_nobody_is_asked_and_3_says_where_to_run_it(scene: Scene) -> None:

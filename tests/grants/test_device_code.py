@@ -291,6 +291,7 @@ def test_the_wait_ends_with_the_callers_patience_when_that_is_shorter(scene: ByC
         scene.post(scene.oauth(sign_in_timeout=33))
     assert scene.now == 33
     assert len(scene.az.device_questions) == 6
+    assert scene.screen.codes[0].expires_in == 33, "the person is told"
     assert "sign_in_timeout=" in (caught.value.hint or "")
 
 

@@ -44,7 +44,7 @@ def test_the_whole_text() -> None:
         "(to copy: WDJB-MJHT)",
         "Or open this one, which has the code in it, and compare:",
         "  https://as.example.com/device?user_code=WDJB-MJHT",
-        "The code is good for 15 minutes. Waiting for you. Ctrl-C stops.",
+        "You have 15 minutes. Waiting for you. Ctrl-C stops.",
     ]
 
 
@@ -74,10 +74,17 @@ def test_characters_that_look_like_others_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(900, "15 minutes"), (100, "2 minutes"), (60, "1 minute"), (59, "less than a minute"), (86400, "1440 minutes")],
+    [
+        (900, "15 minutes"),
+        (150, "2 minutes"),
+        (119, "1 minute"),
+        (60, "1 minute"),
+        (59, "less than a minute"),
+        (86400, "1440 minutes"),
+    ],
 )
 def test_how_long_there_is_is_said(seconds: float, words: str) -> None:
-    assert f"The code is good for {words}." in text(expires_in=seconds)
+    assert f"You have {words}." in text(expires_in=seconds)
 
 
 @pytest.mark.parametrize("complete", [DEVICE.verification_uri_complete, None], ids=["with the code", "without"])
