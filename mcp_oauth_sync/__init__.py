@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .models.stored import StoredToken, TokenType
     from .models.switches import Switches
     from .models.tokens import OAuthTokens
-    from .prompts import BrowserPrompt, CallbackPrompt, Listener, NoPrompt, Prompt
+    from .prompts import BrowserPrompt, CallbackPrompt, ConsolePrompt, Listener, NoPrompt, Prompt
     from .stores import SecureTokenStore, TokenManager
     from .stores.factory import TokenStoreFactory
     from .stores.registry import TokenRegistry
@@ -61,6 +61,7 @@ __all__ = [
     "ClientKey",
     "ClientMetadata",
     "ClientRegistration",
+    "ConsolePrompt",
     "DeviceAuthorization",
     "DeviceCodeGrant",
     "DynamicClientRegistration",
@@ -115,7 +116,7 @@ _ROOMS = {
     "models.stored": ("StoredToken", "TokenType"),
     "models.switches": ("Switches",),
     "models.tokens": ("OAuthTokens",),
-    "prompts": ("BrowserPrompt", "CallbackPrompt", "Listener", "NoPrompt", "Prompt"),
+    "prompts": ("BrowserPrompt", "CallbackPrompt", "ConsolePrompt", "Listener", "NoPrompt", "Prompt"),
     "stores": ("SecureTokenStore", "TokenManager"),
     "stores.factory": ("TokenStoreFactory",),
     "stores.registry": ("TokenRegistry",),

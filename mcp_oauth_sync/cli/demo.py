@@ -19,8 +19,9 @@ import requests
 
 from .. import OAuth, TokenManager
 from ..mcp.calls import MCPCalls
-from ..prompts import Prompt, somebody_there
-from ..prompts.browser import BrowserPrompt, browser_at_hand
+from ..prompts import Prompt
+from ..prompts.browser import BrowserPrompt
+from ..prompts.surroundings import browser_at_hand, somebody_there
 from ..stores.places import HOME_VARIABLE
 from .demo_stage import Announced, PlayedPerson, Recorder, demo_server
 from .output import data, width, wrapped

@@ -5,49 +5,50 @@ The parts that need a web server or a browser are loaded when a person is really
 
 from __future__ import annotations
 
-import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .base import Prompt
 from .listener import Listener
 from .refuse import NoPrompt
+from .surroundings import at_terminal, browser_reaches_person, in_notebook
 
 if TYPE_CHECKING:
     from .browser import BrowserPrompt
     from .callback import CallbackPrompt
+    from .console import ConsolePrompt
 
-__all__ = ["BrowserPrompt", "CallbackPrompt", "Listener", "NoPrompt", "Prompt", "choose_prompt"]
+__all__ = ["BrowserPrompt", "CallbackPrompt", "ConsolePrompt", "Listener", "NoPrompt", "Prompt", "choose_prompt"]
+
+_ROOMS = {"BrowserPrompt": "browser", "CallbackPrompt": "callback", "ConsolePrompt": "console"}
 
 
 def __getattr__(name: str) -> object:
     """Load a prompt when it is first named."""
-    if name == "BrowserPrompt":
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+
+
+def choose_prompt(*, accept_bare_code: bool = False) -> Prompt:
+    """Return the default prompt for this process.
+
+    In a notebook and at a terminal with a browser :class:`BrowserPrompt`, at any other terminal (SSH, a container)
+    :class:`ConsolePrompt`, and where nobody is there :class:`NoPrompt`.
+
+    Args:
+        accept_bare_code: Whether a prompt that reads what is pasted takes a code alone, without its state.
+    """
+    if in_notebook():
         from .browser import BrowserPrompt
 
-        return BrowserPrompt
-    if name == "CallbackPrompt":
-        from .callback import CallbackPrompt
-
-        return CallbackPrompt
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def somebody_there() -> bool:
-    """Tell whether a person sits in front of this process: at a terminal or in a notebook."""
-    for stream in (sys.stdin, sys.stderr):
-        try:
-            if stream is not None and stream.isatty():
-                return True
-        except (AttributeError, ValueError):  # a stand-in for a stream, or a closed one
-            continue
-    shell = sys.modules.get("IPython")
-    return shell is not None and hasattr(getattr(shell, "get_ipython", lambda: None)(), "kernel")
-
-
-def choose_prompt() -> Prompt:
-    """Return the default prompt for this process: the browser with somebody there, else :class:`NoPrompt`."""
-    if not somebody_there():
+        return BrowserPrompt()
+    if not at_terminal():
         return NoPrompt()
-    from .browser import BrowserPrompt
+    if browser_reaches_person():
+        from .browser import BrowserPrompt
 
-    return BrowserPrompt()
+        return BrowserPrompt(accept_bare_code=accept_bare_code)
+    from .console import ConsolePrompt
+
+    return ConsolePrompt(accept_bare_code=accept_bare_code)

@@ -29,25 +29,31 @@ class LoopbackListener(Listener):
     """Waits for the one redirect that carries our state, from the servers or from :meth:`deliver`."""
 
     def __init__(self, redirect_uri: str, state: str, addresses: Sequence[str] = ()) -> None:
-        """Wait for ``state`` at ``redirect_uri``, on sockets at ``addresses`` (host:port)."""
+        """Wait for ``state`` at ``redirect_uri``, on sockets at ``addresses`` (host:port), if on any."""
         self.redirect_uri = redirect_uri
         parts = urlsplit(redirect_uri)
         self.path = parts.path or "/"
         self._forwarded = loopback_host(redirect_uri) is None
         self.listening = bool(addresses)
-        ports = {address.rpartition(":")[2] for address in (*addresses, parts.netloc)}
-        names = {"127.0.0.1", "localhost", "[::1]", parts.netloc.rpartition(":")[0]}
-        self.hosts = {f"{name}:{port}" for name in names for port in ports} | {*addresses, parts.netloc}
-        self.hosts |= names if "80" in ports else set()
+        self.address = next(iter(addresses), None)
+        ports = {address.rpartition(":")[2] for address in (*addresses, f":{parts.port or 80}")}
+        own = parts.hostname or ""
+        names = {"127.0.0.1", "localhost", "[::1]", f"[{own}]" if ":" in own else own}
+        self._hosts = {f"{name}:{port}" for name in names for port in ports} | set(addresses)
+        self._hosts |= names if "80" in ports else set()
         self._state = state
         self._answer: str | None = None
         self._turn = threading.Lock()
         self._answered, self._concluded, self._page_sent = (threading.Event() for _ in range(3))
         self._page = received_page()
 
+    def is_for(self, hosts: Sequence[str]) -> bool:
+        """Tell whether the ``Host`` headers of a request name us. A proxy in between may write what it likes."""
+        return len(hosts) == 1 and (self._forwarded or hosts[0] in self._hosts)
+
     def is_at(self, path: str) -> bool:
         """Tell whether a path is that of the redirect. A proxy in between may have taken the beginning off."""
-        return path == self.path or (self._forwarded and len(path) > 1 and self.path.endswith(path))
+        return path == self.path or (self._forwarded and path.startswith("/") and self.path.endswith(path))
 
     def accept(self, redirect: str) -> bool:
         """Take a redirect if it is the answer and the first one; tell whether it was taken."""

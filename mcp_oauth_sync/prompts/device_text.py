@@ -65,4 +65,4 @@ def build_code_hint(listener: Listener) -> str:
     """
     if not listener.code_offered:
         return ""
-    return "A code works too: mcp-oauth-sync auth ... --device, or grant=DeviceCodeGrant().\n"
+    return "A code works too: mcp-oauth-sync auth ... --device, or grant=DeviceCodeGrant()."

@@ -11,7 +11,7 @@ import errno
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -54,7 +54,7 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without the reverse name lookup of the base class, which can take seconds."""
-        if self.address_family == socket.AF_INET6:
+        if self.address_family == socket.AF_INET6 and self.server_address[0] != "::":  # which stands for IPv4 too
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if sys.platform == "win32":  # here SO_REUSEADDR would let another program take the port over
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer the one request that counts, and turn away the rest."""
         listener = self.server.listener
-        if listener is None or self.headers.get_all("Host", []) not in ([host] for host in listener.hosts):
+        if listener is None or not listener.is_for(self.headers.get_all("Host", [])):
             return self._send(400, stranger_page())
         if not listener.is_at(self.path.partition("?")[0]):
             return self._send(404, stranger_page())
@@ -182,12 +182,31 @@ def _bind(callback: Callback) -> list[_Server]:
             return _bind_all(host, wished)
         except OSError as error:
             failure = failure or error
-    ports = [str(port) for port in callback.ports if port]
-    where = ("127.0.0.1" if host == "localhost" else host) + (f" port {' or '.join(ports)}" if ports else "")
-    raise AuthorizationError(
-        f"Cannot listen on {where}: {(failure and failure.strerror) or failure}.",
-        hint="Choose another port with callback_port=, or end the program that holds this one.",
-    ) from failure
+    raise _no_port(callback, host, failure) from failure
+
+
+def _no_port(callback: Callback, host: str, failure: OSError | None) -> AuthorizationError:
+    where = "127.0.0.1" if host == "localhost" else host
+    ports = _listed(callback.ports)
+    hint = "Choose another port with callback_port=, or end the program that holds this one."
+    if failure is not None and failure.errno == errno.EADDRNOTAVAIL:
+        hint = "callback_bind= takes an address of this machine, or 0.0.0.0 for all of them."
+    elif failure is not None and failure.errno == errno.EACCES:
+        hint = "Choose a port above 1023 with callback_port=: those below need rights of their own."
+    return AuthorizationError(
+        f"Cannot listen on {where}{ports and f' port {ports}'}: {(failure and failure.strerror) or failure}.", hint=hint
+    )
+
+
+def _listed(ports: Sequence[int]) -> str:
+    """Return ports as a person writes them: 8765, or 8765-8769, or several of both."""
+    runs: list[tuple[int, int]] = []
+    for port in filter(None, ports):
+        if runs and port == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], port)
+        else:
+            runs.append((port, port))
+    return " or ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def _bind_all(host: str, port: int) -> list[_Server]:

@@ -145,8 +145,8 @@ def test_a_whole_life_puts_no_secret_into_an_address_a_log_or_a_file(stage, cana
 
 
 def test_the_command_line_at_its_most_talkative_says_no_secret(stage, canary, capsys, monkeypatch):
-    monkeypatch.setattr("mcp_oauth_sync.prompts.somebody_there", lambda: True)
-    monkeypatch.setattr("mcp_oauth_sync.prompts.browser.BrowserPrompt._print", _open_what_is_printed(stage))
+    monkeypatch.setattr("mcp_oauth_sync.prompts.at_terminal", lambda: True)
+    monkeypatch.setattr("mcp_oauth_sync.prompts.output.PromptOutput.say", _open_what_is_printed(stage))
     assert main(["-v", "auth", "notes", stage.mcp.mcp_url]) == 0
     stage.person.join()
     assert main(["-v", "tools", "notes"]) == 0

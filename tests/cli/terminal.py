@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from types import TracebackType
@@ -142,8 +143,15 @@ class Terminal:
         return self.read_until(r"(?m)^ +(https?://\S+)\n")[1]
 
     def press(self, key: str) -> None:
-        """Press a key."""
-        os.write(self._master, key.encode())
+        """Press a key, or many: as fast as the program reads them."""
+        keys = key.encode()
+        while keys:
+            keys = keys[os.write(self._master, keys) :]
+
+    @property
+    def settings(self) -> list[object]:
+        """The terminal's mode: what is echoed, which keys mean what."""
+        return termios.tcgetattr(self._master)
 
     def end(self, *, within: float = PATIENCE) -> int:
         """Wait for the end and return the exit status."""

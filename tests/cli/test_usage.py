@@ -16,7 +16,10 @@ from mcp_oauth_sync.cli import main
 from .terminal import closed_pipe, files_below, run, run_here, run_into
 
 COMMANDS = {
-    "auth": ("NAME", "URL", "--scopes", "--client-id", "--port", "--timeout"),
+    "auth": (
+        *("NAME", "URL", "--scopes", "--client-id", "--timeout", "--no-browser", "--accept-bare-code"),
+        *("--port", "--host", "--bind", "--redirect-uri"),
+    ),
     "tools": ("NAME", "[URL]"),
     "logout": ("NAME",),
     "clear": ("NAME",),

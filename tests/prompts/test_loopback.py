@@ -323,8 +323,9 @@ def test_every_name_of_the_loopback_interface_is_ours(listener: LoopbackListener
 
 def test_at_the_port_that_browsers_do_not_write_the_host_comes_without_it() -> None:
     listener = LoopbackListener("http://127.0.0.1:80/callback", STATE)
-    assert {"127.0.0.1", "127.0.0.1:80"} <= listener.hosts
-    assert "127.0.0.1" not in LoopbackListener("http://127.0.0.1:8080/callback", STATE).hosts
+    assert listener.is_for(["127.0.0.1"])
+    assert listener.is_for(["127.0.0.1:80"])
+    assert not LoopbackListener("http://127.0.0.1:8080/callback", STATE).is_for(["127.0.0.1"])
 
 
 def tls_hello() -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ from mcp_oauth_sync import (
     CallbackPrompt,
     ClientMetadata,
     ClientRegistration,
+    ConsolePrompt,
     DeviceCodeGrant,
     DynamicClientRegistration,
     Listener,
@@ -228,6 +230,8 @@ def own_parts() -> None:
     OAuth(URL, prompt=CallbackPrompt(lambda url: None, show_code=lambda device: assert_type(device.user_code, str)))
     OAuth(URL, grant=DeviceCodeGrant())
     OAuth(URL, grant=DeviceCodeGrant(clock=lambda: 0.0, sleep=lambda seconds: None))
+    OAuth(URL, prompt=ConsolePrompt(output=sys.stdout, accept_bare_code=True))
+    OAuth(URL, prompt=BrowserPrompt(output=sys.stdout, accept_bare_code=True))
 
 
 def old_names(metadata: MCPAuthorizationMetadata, registration: DynamicClientRegistration) -> None:
