@@ -122,7 +122,9 @@ def add_auth_flags(parser: argparse.ArgumentParser) -> None:
 def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the library for the flags that were given."""
     given = [flag for flags in GROUPS.values() for flag in flags if getattr(options, flag.argument, None) is not None]
-    found = {flag.argument: flag.make() if flag.make else getattr(options, flag.argument) for flag in given}
+    found: dict[str, Any] = {
+        flag.argument: flag.make() if flag.make else getattr(options, flag.argument) for flag in given
+    }
     no_browser, bare = found.pop("no_browser", False), found.pop("accept_bare_code", False)
     if no_browser or bare:
         from ..prompts import ConsolePrompt, choose_prompt
