@@ -21,6 +21,7 @@ from .protocol.assertions import settle_algorithm
 from .protocol.client_auth import KEY_METHODS, require_key, select_method
 from .protocol.client_id_document import build_document_registration
 from .protocol.registration import register_client
+from .protocol.remedies import argument
 from .protocol.server_metadata import same_issuer
 from .protocol.transport import Transport
 from .urls import portless
@@ -65,7 +66,7 @@ def choose_way(
         if same_issuer(saved.issuer or "", server.issuer):
             return Way.SAVED
         if not server.registration_endpoint:
-            raise _wrong_issuer(saved.client_id, saved.issuer or "", server)
+            raise wrong_issuer(saved.client_id, saved.issuer or "", server.issuer)
     if saved is not None and is_usable(saved, server, scopes=scopes):
         return Way.SAVED
     if server.registration_endpoint:
@@ -92,15 +93,23 @@ def _require_same_issuer(
     if bound is None and saved is not None and saved.client_id == options.client_id:
         bound = saved.issuer
     if bound is not None and not same_issuer(bound, server.issuer):
-        raise _wrong_issuer(options.client_id or "", bound, server)
+        raise wrong_issuer(options.client_id or "", bound, server.issuer)
 
 
-def _wrong_issuer(client_id: str, bound: str, server: AuthorizationServerMetadata) -> RegistrationError:
+def wrong_issuer(client_id: str, bound: str, now: str) -> RegistrationError:
+    """Return the error of a client that belongs to another authorization server.
+
+    Args:
+        client_id: The client.
+        bound: The authorization server it belongs to.
+        now: The one that is in use now.
+    """
+    new = argument("issuer", now)
     return RegistrationError(
         f"The client {printable(client_id)!r} belongs to {printable(bound)}, but the server now uses "
-        f"{printable(server.issuer)}; it was not used there.",
-        hint="Register a client at the new authorization server and pass its client_id= and issuer=.",
-        issuer=server.issuer,
+        f"{printable(now)}; it was not used there.",
+        hint=f"Register a client at the new authorization server and pass its client_id= and {new}.",
+        issuer=now,
     )
 
 

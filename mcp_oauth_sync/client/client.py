@@ -116,7 +116,8 @@ class MCPOAuthClient(RenewingClient):
             AuthorizationError: The server lacks PKCE or an endpoint.
             RegistrationError: We could not be registered.
         """
-        started, self._pending = start(self._sign_in(scopes), self.options.callback.unbound)
+        with self._reminded():
+            started, self._pending = start(self._sign_in(scopes), self.options.callback.unbound)
         self.registration = self._pending.registration
         return str(started.url)
 
@@ -136,7 +137,8 @@ class MCPOAuthClient(RenewingClient):
             InsecureURLError: A URL may not be contacted or opened.
         """
         self._hear_challenge(None)
-        return start(self._sign_in(scopes), lifetime=lifetime)
+        with self._reminded():
+            return start(self._sign_in(scopes), lifetime=lifetime)
 
     def read_authorization_response(self, redirect: str) -> str:
         """Return the code of the redirect that answers :meth:`get_authorization_url`, state and issuer checked.
@@ -147,7 +149,8 @@ class MCPOAuthClient(RenewingClient):
         Raises:
             AuthorizationError: It is not an answer to our request, or it is a refusal.
         """
-        return read_response(redirect, self._started())
+        with self._reminded():
+            return read_response(redirect, self._started())
 
     def exchange_code_for_token(self, code: str) -> OAuthTokens:
         """Redeem a code; the verifier it belongs to is forgotten, so this works once. RFC 6749 section 4.1.3.
@@ -160,7 +163,8 @@ class MCPOAuthClient(RenewingClient):
             AuthorizationError: No sign-in is under way, or the server has no token endpoint.
         """
         pending, self._pending = self._started(), None
-        return self._keep(redeem(pending, code, http=self.http, options=self.options))
+        with self._reminded():
+            return self._keep(redeem(pending, code, http=self.http, options=self.options))
 
     def authorize(
         self,
@@ -184,7 +188,8 @@ class MCPOAuthClient(RenewingClient):
             InsecureURLError: A URL may not be contacted or opened.
         """
         self._hear_challenge(challenge)
-        return self._keep(self._sign_in(scopes, held).run())
+        with self._reminded():
+            return self._keep(self._sign_in(scopes, held).run())
 
     def _sign_in(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
         return attrs.evolve(self._plan(scopes, held), prompt=self._prompt, grant=self._grant)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import attrs
 import requests
 
+from ..concessions import Concessions, accepted_resource, choose_concessions, choose_directions, select_used
 from ..discovery import choose_resource, fetch_challenge, find_resource_metadata, find_server
-from ..exceptions import MetadataMismatchError, printable
+from ..exceptions import MetadataMismatchError, OAuthError, printable
+from ..identity import wrong_issuer
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
+from ..models.switches import Switches
 from ..models.tokens import OAuthTokens
 from ..protocol.challenge import Challenge, select_challenge
 from ..protocol.documents import Trace
@@ -22,6 +27,8 @@ from ..protocol.server_metadata import same_issuer
 from ..protocol.transport import Transport
 from ..sign_in import SignIn
 from ..urls import is_loopback, require_secure
+
+logger = logging.getLogger(__name__)
 
 
 class KnownServer:
@@ -37,8 +44,9 @@ class KnownServer:
     Attributes:
         protected_resource: What the MCP server says about itself; None until asked, or when it says nothing.
         authorization_server: What its authorization server says; None until asked.
-        resource: The ``resource`` that is sent; None until known.
+        resource: The ``resource`` that is sent; None until known, or when none is sent.
         registration: Who we are there; None until known.
+        concessions: Where the authorization server is met halfway; nothing until it is known.
         record: Everything to keep of the sign-in.
 
     Raises:
@@ -65,8 +73,10 @@ class KnownServer:
         self.record = record or ServerRecord(server_url=server_url)
         self.resource = self.record.resource
         self.registration = self.record.registration
+        self.concessions = Concessions()
         self._challenge: Challenge | None = None
         self._resource_asked = False
+        self._said: tuple[str, ...] = ()
         self._trace = Trace()
 
     @property
@@ -93,7 +103,13 @@ class KnownServer:
             InsecureURLError: A URL may not be contacted.
         """
         named = prm_url or (self._challenge.resource_metadata if self._challenge else None)
-        self.protected_resource = find_resource_metadata(self.http, self.server_url, named=named, trace=self._trace)
+        self.protected_resource = find_resource_metadata(
+            self.http,
+            self.server_url,
+            named=named,
+            trace=self._trace,
+            accept=lambda published: accepted_resource(self.options, self.record, published),
+        )
         self.resource = choose_resource(self.server_url, self.protected_resource)
         self._resource_asked = True
         return self.protected_resource
@@ -116,12 +132,52 @@ class KnownServer:
         """
         if not self._resource_asked:
             self.discover_protected_resource()
-        known = (self.options.issuer, self.registration.issuer if self.registration else None)
-        prefer = [issuer for issuer in known if issuer]
+        named = self.protected_resource.authorization_servers if self.protected_resource else ()
+        wanted, client_id = self.options.issuer, self.options.client_id
+        if wanted and client_id and named and not any(same_issuer(wanted, issuer) for issuer in named):
+            raise wrong_issuer(client_id, wanted, named[0])
+        known = (wanted, self.registration.issuer if self.registration else None, self.record.issuer)
         self.authorization_server = find_server(
-            self.http, self.server_url, self.protected_resource, prefer=prefer, trace=self._trace
+            self.http,
+            self.server_url,
+            self.protected_resource,
+            prefer=[issuer for issuer in known if issuer],
+            told=choose_directions(self.options, self.record, named),
+            trace=self._trace,
         )
+        self._concede(self.authorization_server)
         return self.authorization_server
+
+    def _concede(self, server: AuthorizationServerMetadata) -> Switches:
+        """Settle where the authorization server is met halfway, and with it the resource."""
+        published = self.protected_resource
+        self.concessions = choose_concessions(
+            self.options, self.record, server.issuer, server_url=self.server_url, published=published
+        )
+        switches = self.concessions.switches
+        known = None if self._resource_asked else self.record.resource  # endpoints spelled out: nobody was asked
+        standard = known or choose_resource(self.server_url, published)
+        self.resource = None if switches.no_resource else switches.resource or standard
+        return switches
+
+    def _say_used(self, server: AuthorizationServerMetadata) -> None:
+        """Log, once, where the authorization server is met halfway, and which yes of the caller is not for it."""
+        used = select_used(self.concessions.switches, server)
+        if used and used != self._said:
+            logger.warning("%s is met halfway: %s", printable(server.issuer), ", ".join(used))
+        for yes in self.concessions.lapsed:
+            logger.warning("%s is for %s, not for %s", yes, printable(self.record.issuer), printable(server.issuer))
+        self._said = used
+
+    @contextmanager
+    def _reminded(self) -> Iterator[None]:
+        """Let the hint of what fails name the issuer that is in use now, where a yes of the caller is for another."""
+        try:
+            yield
+        except OAuthError as error:
+            now = self.authorization_server.issuer if self.authorization_server else ""
+            error.hint = self.concessions.remind(error.hint, issuer=now, before=self.record.issuer)
+            raise
 
     def _hear_challenge(self, challenge: Challenge | None) -> None:
         """Take the challenge to answer; where nobody has heard one yet, ask the server for it."""
@@ -133,8 +189,16 @@ class KnownServer:
     def _plan(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
         """Return the sign-in that follows from what is known, finding out first what is not."""
         server = self.authorization_server or self.discover_authorization_server()
+        switches = self._concede(server)
+        self._say_used(server)
+        options = attrs.evolve(
+            self.options,
+            scopes=switches.scopes if scopes is None else scopes,
+            extra_scopes=switches.extra_scopes,
+            offline_access=not switches.no_offline_access,
+        )
         chosen = select_scopes(
-            self.options if scopes is None else attrs.evolve(self.options, scopes=scopes),
+            options,
             challenged=self._challenge.scopes if self._challenge else (),
             resource=self.protected_resource,
             server=server,
@@ -144,10 +208,11 @@ class KnownServer:
             http=self.http,
             server=server,
             server_url=self.server_url,
-            resource=self.resource or choose_resource(self.server_url, None),
+            resource=self.resource,
             scopes=chosen,
-            options=self.options,
+            options=options,
             saved=self.registration,
+            switches=switches,
         )
 
     def _proofs(self, record: ServerRecord) -> Proofs:

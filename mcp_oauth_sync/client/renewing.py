@@ -6,7 +6,6 @@ import logging
 
 import attrs
 
-from ..discovery import choose_resource
 from ..exceptions import InsecureURLError, RegistrationError, RevocationError
 from ..grants.base import Grant
 from ..grants.refresh_token import nothing_to_refresh_with, renew
@@ -78,12 +77,14 @@ class RenewingClient(KnownServer):
         if record.token_endpoint is None:
             server = self.authorization_server or self.discover_authorization_server()
             self._require_issuer(server)
+            switches = self._concede(server)
             record = attrs.evolve(
                 record,
                 issuer=server.issuer,
-                resource=self.resource or choose_resource(self.server_url, None),
+                resource=self.resource,
                 token_endpoint=server.token_endpoint,
                 revocation_endpoint=server.revocation_endpoint,
+                switches=switches,
             )
         return self._keep(renew(self.http, record, extra=self.options.token_params, proofs=self._proofs(record)))
 

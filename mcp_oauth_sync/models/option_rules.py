@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
@@ -56,6 +57,12 @@ def issuers(value: bool | str | Iterable[str]) -> bool | tuple[str, ...]:
     if isinstance(value, bool):
         return value
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def issuer_urls(_: object, attribute: attrs.Attribute[Any], value: bool | tuple[str, ...]) -> None:
+    """Refuse what names no issuer."""
+    for issuer in value if isinstance(value, tuple) else ():
+        require_secure(issuer, f"{attribute.name} issuer")
 
 
 def metadata_or_default(value: ClientMetadata | None) -> ClientMetadata:
@@ -126,7 +133,5 @@ def address(_: object, attribute: attrs.Attribute[str | None], value: str | None
 
 def uri_or_published(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Refuse a resource that is no absolute URI. RFC 8707 section 2."""
-    if isinstance(value, str) and (":" not in value or "#" in value or not value.strip()):
-        raise ValueError(
-            f"{attribute.name} must be an absolute URI without a fragment, or None to send none: {value!r}"
-        )
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]*:[!\"$-~]+", value):
+        raise ValueError(f"{attribute.name} must be an absolute URI without a fragment, not {value!r}")

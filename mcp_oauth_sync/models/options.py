@@ -45,8 +45,11 @@ class SignInOptions:
         resource: The ``resource`` to send instead of the published one; None sends none (RFC 8707).
         expected_resource: A published resource to accept although it is another one than the server's URL.
         metadata_url: Where the authorization server's metadata is; None looks at the well-known places.
-        assume_pkce: Whether, or at which issuers, PKCE is used though the metadata does not promise it.
-        allow_missing_iss: Whether, or from which issuers, an answer without the promised ``iss`` is taken.
+        assume_pkce: Whether, or at which issuers, PKCE is used though the metadata does not promise it. True is for
+            ``issuer``, else for the one that the server names when it is first signed in to; none at all (``()``)
+            takes back what is remembered.
+        allow_missing_iss: Whether, or from which issuers, an answer without the promised ``iss`` is taken; read as
+            ``assume_pkce``.
         dpop: True insists on sender-constrained tokens, False never asks for them; None where both servers offer them.
 
     Raises:
@@ -62,7 +65,7 @@ class SignInOptions:
     client_secret: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
     client_key: ClientKey | None = attrs.field(default=None, repr=False)
     token_endpoint_auth_method: str | None = None
-    issuer: str | None = None
+    issuer: str | None = attrs.field(default=None, validator=rules.not_blank)
     client_id_metadata_url: str | None = attrs.field(default=None, validator=rules.document_url)
     client_metadata: ClientMetadata = attrs.field(default=None, converter=rules.metadata_or_default)
     initial_access_token: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
@@ -81,10 +84,14 @@ class SignInOptions:
         factory=dict, repr=False, converter=rules.secret_headers, validator=rules.origins
     )
     resource: str | Published | None = attrs.field(default=AS_PUBLISHED, validator=rules.uri_or_published)
-    expected_resource: str | None = None
+    expected_resource: str | None = attrs.field(default=None, validator=rules.uri_or_published)
     metadata_url: str | None = attrs.field(default=None, validator=rules.secure_url)
-    assume_pkce: bool | tuple[str, ...] = attrs.field(default=False, converter=rules.issuers)
-    allow_missing_iss: bool | tuple[str, ...] = attrs.field(default=False, converter=rules.issuers)
+    assume_pkce: bool | tuple[str, ...] = attrs.field(
+        default=False, converter=rules.issuers, validator=rules.issuer_urls
+    )
+    allow_missing_iss: bool | tuple[str, ...] = attrs.field(
+        default=False, converter=rules.issuers, validator=rules.issuer_urls
+    )
     dpop: bool | None = None
 
     def __attrs_post_init__(self) -> None:

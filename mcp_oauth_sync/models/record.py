@@ -13,7 +13,8 @@ from .switches import Switches
 from .tokens import OAuthTokens
 
 #: Newest version of the stored form. Older ones are read; newer ones are refused and left alone. A record is written
-#: in the oldest version that can hold it, so that an older installation beside this one loses nothing.
+#: in the oldest version that can hold it, so that an older installation beside this one loses nothing but, perhaps, a
+#: choice of scopes.
 SCHEMA = 2
 
 
@@ -83,7 +84,7 @@ class ServerRecord:
         plain["tokens"] = self.tokens.to_record() if self.tokens else None
         plain["switches"] = self.switches.to_record() or None
         signs = self.registration is not None and self.registration.token_endpoint_auth_signing_alg is not None
-        schema = SCHEMA if self.switches or self.dpop_key or self.moved_at or signs else 1
+        schema = SCHEMA if self.switches.relaxations or self.dpop_key or self.moved_at or signs else 1
         return {"schema": schema, **{name: value for name, value in plain.items() if value is not None}}
 
     @classmethod

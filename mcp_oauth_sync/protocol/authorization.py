@@ -15,6 +15,7 @@ from ..models.redirect import parse_redirect, same_state
 from ..models.secret import Secret
 from ..urls import require_redirect, require_secure, with_query
 from .pkce import build_challenge, build_verifier
+from .remedies import remedy
 
 
 def build_state() -> str:
@@ -161,7 +162,8 @@ def _check_issuer(received: str | None, request: Asked) -> None:
         raise InvalidRedirectError(
             f"The authorization server {printable(request.issuer)} promises to name itself in its answer (iss) "
             "but did not; the answer was not used.",
-            hint="This is a fault of the authorization server; report it to its operator.",
+            hint="This is a fault of the authorization server: report it to its operator. If it is known to leave "
+            "it out, pass allow_missing_iss=True.",
         )
     if received is not None and received != request.issuer:
         raise InvalidRedirectError(
@@ -175,14 +177,9 @@ def _authorization_error(error: str, description: str | None) -> AuthorizationEr
     words = f"{error}: {said}" if said else error
     if error == "access_denied":
         return AccessDeniedError(f"Access was denied ({words}).", error=error, error_description=said)
-    hint = None
-    if error == "invalid_target" or "AADSTS901" in (said or ""):
-        hint = "The authorization server does not accept the resource parameter for this MCP server."
-    elif error == "invalid_scope":
-        hint = "Pass scopes= with the scopes this server knows."
     return AuthorizationError(
         f"The authorization server refused the sign-in ({words}).",
-        hint=hint,
+        hint=remedy(error, said),
         error=error,
         error_description=said,
     )

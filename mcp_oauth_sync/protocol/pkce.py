@@ -36,7 +36,10 @@ def require_pkce(server: AuthorizationServerMetadata, *, assumed: bool = False) 
     if (methods is None and assumed) or (methods is not None and "S256" in methods):
         return
     said = "does not say that it supports PKCE" if methods is None else "supports PKCE, but not the method S256"
+    hint = "Its operator has to publish code_challenge_methods_supported with S256 in it."
+    if methods is None:
+        hint += " If it supports PKCE all the same, as some that do not say so do, pass assume_pkce=True."
     raise AuthorizationError(
         f"The authorization server {printable(server.issuer)} {said}; without it a stolen code could be used.",
-        hint="Its operator has to publish code_challenge_methods_supported with S256 in it.",
+        hint=hint,
     )

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..exceptions import DiscoveryError, MetadataMismatchError, printable
 from ..models.document import MalformedDocument
 from ..models.metadata import ProtectedResourceMetadata
 from ..urls import covers, origin, well_known, without_query
 from .documents import Trace, fetch_document
+from .remedies import argument
 from .transport import Transport
 
 _WHAT = "protected resource metadata"
 _SUFFIX = "oauth-protected-resource"
 _MARKS = ("resource", "authorization_servers")
+
+#: Gives the resource that a document may be about although it is another one than the server's URL; None: none may.
+Accept = Callable[[ProtectedResourceMetadata], str | None]
+
+
+def accept_none(_: ProtectedResourceMetadata) -> None:
+    """Accept no resource but those that cover the server's URL."""
 
 
 def build_resource_metadata_urls(server_url: str) -> tuple[str, ...]:
@@ -20,7 +30,9 @@ def build_resource_metadata_urls(server_url: str) -> tuple[str, ...]:
     return (at_path,) if at_path == at_root else (at_path, at_root)
 
 
-def read_resource_metadata(document: object, *, server_url: str, url: str, trace: Trace) -> ProtectedResourceMetadata:
+def read_resource_metadata(
+    document: object, *, server_url: str, url: str, trace: Trace, accept: Accept = accept_none
+) -> ProtectedResourceMetadata:
     """Check a fetched document against the server it should describe. RFC 9728 section 3.3.
 
     Args:
@@ -28,6 +40,7 @@ def read_resource_metadata(document: object, *, server_url: str, url: str, trace
         server_url: The MCP server.
         url: Where the document came from.
         trace: For the message.
+        accept: Gives the resource that is accepted for having been named by the caller.
 
     Raises:
         DiscoveryError: A member has a wrong type.
@@ -39,11 +52,12 @@ def read_resource_metadata(document: object, *, server_url: str, url: str, trace
         raise DiscoveryError(
             f"The {_WHAT} at {without_query(url)} is malformed: {defect}.", url=url, tried=trace.lines
         ) from None
-    if not covers(metadata.resource, server_url):
-        received = printable(metadata.resource)
+    if not covers(metadata.resource, server_url) and metadata.resource != accept(metadata):
+        received, named = printable(metadata.resource), argument("expected_resource", metadata.resource)
         raise MetadataMismatchError(
             f"The {_WHAT} at {without_query(url)} is about {received!r}, not about {without_query(server_url)!r}.",
-            hint="Use the server URL that the document names, or report the mismatch to the server's operator.",
+            hint="Use the server URL that the document names, or report the mismatch to the server's operator. If "
+            f"tokens for the other one are meant for this server, pass {named}.",
             url=url,
             tried=trace.lines,
             expected=without_query(server_url),
@@ -53,7 +67,7 @@ def read_resource_metadata(document: object, *, server_url: str, url: str, trace
 
 
 def fetch_resource_metadata(
-    http: Transport, server_url: str, *, named: str | None, trace: Trace
+    http: Transport, server_url: str, *, named: str | None, trace: Trace, accept: Accept = accept_none
 ) -> ProtectedResourceMetadata | None:
     """Fetch the document from where the challenge says, else from the well-known places in order.
 
@@ -62,6 +76,7 @@ def fetch_resource_metadata(
         server_url: The MCP server.
         named: The challenge's ``resource_metadata``; None when it named none.
         trace: Gets a line per URL.
+        accept: Gives the resource that is accepted for having been named by the caller.
 
     Returns:
         The document, or None when the server publishes none.
@@ -74,7 +89,7 @@ def fetch_resource_metadata(
     for url in (named,) if named else build_resource_metadata_urls(server_url):
         document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace)
         if document is not None:
-            return read_resource_metadata(document, server_url=server_url, url=url, trace=trace)
+            return read_resource_metadata(document, server_url=server_url, url=url, trace=trace, accept=accept)
     if named:
         raise DiscoveryError(
             f"{without_query(server_url)} names its {_WHAT} at {without_query(named)}, but there is none.",

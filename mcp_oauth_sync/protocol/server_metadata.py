@@ -5,6 +5,7 @@ RFC 8414 section 3, OpenID Connect Discovery 1.0 section 4, in the order of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from ..exceptions import DiscoveryError, MetadataMismatchError, printable
@@ -16,6 +17,7 @@ from .transport import Transport
 
 _WHAT = "authorization server metadata"
 _MARKS = ("issuer", "authorization_endpoint", "token_endpoint")
+_ELSEWHERE = "If its metadata is elsewhere, pass metadata_url= with the address."
 
 
 def build_server_metadata_urls(issuer: str) -> tuple[str, ...]:
@@ -40,12 +42,14 @@ def same_issuer(published: str, expected: str) -> bool:
         return False
 
 
-def read_server_metadata(document: Document, *, issuer: str, url: str, trace: Trace) -> AuthorizationServerMetadata:
+def read_server_metadata(
+    document: Document, *, issuers: Sequence[str], url: str, trace: Trace
+) -> AuthorizationServerMetadata:
     """Check a fetched document against the issuer it was fetched for. RFC 8414 section 3.3.
 
     Args:
         document: The JSON object.
-        issuer: The issuer identifier the URL was built from.
+        issuers: The issuer identifier the URL was built from, or several of which it may be; none takes any.
         url: Where the document came from.
         trace: For the message.
 
@@ -57,16 +61,19 @@ def read_server_metadata(document: Document, *, issuer: str, url: str, trace: Tr
         metadata = AuthorizationServerMetadata.from_document(document)
     except MalformedDocument as defect:
         raise DiscoveryError(
-            f"The {_WHAT} at {without_query(url)} is malformed: {defect}.", url=url, tried=trace.lines
-        ) from None
-    if not same_issuer(metadata.issuer, issuer):
-        received = printable(metadata.issuer)
-        raise MetadataMismatchError(
-            f"The {_WHAT} at {without_query(url)} is of the issuer {received!r}, but {printable(issuer)!r} was asked.",
-            hint="Nothing in it was used. Report the mismatch to the server's operator.",
+            f"The {_WHAT} at {without_query(url)} is malformed: {defect}.",
+            hint=f"Report it to the server's operator. {_ELSEWHERE}",
             url=url,
             tried=trace.lines,
-            expected=printable(issuer),
+        ) from None
+    if issuers and not any(same_issuer(metadata.issuer, issuer) for issuer in issuers):
+        received, expected = printable(metadata.issuer), printable(" or ".join(issuers))
+        raise MetadataMismatchError(
+            f"The {_WHAT} at {without_query(url)} is of the issuer {received!r}, but {expected!r} was asked.",
+            hint=f"Nothing in it was used. Report the mismatch to the server's operator. {_ELSEWHERE}",
+            url=url,
+            tried=trace.lines,
+            expected=expected,
             received=received,
         )
     return metadata
@@ -92,5 +99,32 @@ def fetch_server_metadata(http: Transport, issuer: str, *, trace: Trace) -> Auth
     for url in build_server_metadata_urls(issuer):
         document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace)
         if document is not None:
-            return read_server_metadata(document, issuer=issuer, url=url, trace=trace)
+            return read_server_metadata(document, issuers=(issuer,), url=url, trace=trace)
     return None
+
+
+def fetch_server_metadata_at(
+    http: Transport, url: str, issuers: Sequence[str], *, trace: Trace
+) -> AuthorizationServerMetadata | None:
+    """Fetch metadata from where the caller says it is.
+
+    Args:
+        http: The transport.
+        url: Where it is.
+        issuers: The issuers of which it may be; none takes any.
+        trace: Gets a line.
+
+    Returns:
+        The document, or None when there is none.
+
+    Raises:
+        InsecureURLError: The URL, or the issuer in the document, is not one that may be contacted.
+        DiscoveryError: The document is malformed or out of reach.
+        MetadataMismatchError: It belongs to another issuer.
+    """
+    document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace)
+    if document is None:
+        return None
+    metadata = read_server_metadata(document, issuers=issuers, url=url, trace=trace)
+    require_secure(metadata.issuer, "issuer", allow_loopback=http.allow_loopback)
+    return metadata

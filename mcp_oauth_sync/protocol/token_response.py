@@ -11,6 +11,7 @@ from ..models.client import ClientRegistration
 from ..models.document import Document, MalformedDocument, required_text, text
 from ..models.tokens import OAuthTokens
 from ..urls import without_query
+from .remedies import refuses_resource, remedy
 from .reply import Reply
 
 Failure = type[TokenExchangeError] | type[TokenRefreshError]
@@ -135,8 +136,9 @@ def is_passing(reply: Reply) -> bool:
 
 def resource_refused(reply: Reply) -> bool:
     """Tell whether a refusal may be for the ``resource`` parameter alone."""
-    error = reply.oauth_error()[0]
-    return reply.status == 400 and (error == "invalid_target" or (error is None and reply.json_object() is not None))
+    error, description = reply.oauth_error()
+    unexplained = error is None and reply.json_object() is not None
+    return reply.status == 400 and (unexplained or refuses_resource(error, description))
 
 
 def refusal(reply: Reply, endpoint: str, failed: Failure, *, what: str) -> OAuthError:
@@ -164,8 +166,6 @@ def refusal(reply: Reply, endpoint: str, failed: Failure, *, what: str) -> OAuth
 
 
 def _exchange_hint(error: str | None, description: str | None) -> str | None:
-    if error == "invalid_target" or "AADSTS901" in (description or ""):
-        return "The authorization server does not accept the resource parameter for this MCP server."
-    if error in CLIENT_ERRORS:
+    if error in CLIENT_ERRORS and not refuses_resource(error, description):
         return "The authorization server does not know this client: check client_id, and client_secret or client_key."
-    return None
+    return remedy(error, description)

@@ -86,7 +86,7 @@ def test_a_document_of_another_issuer_is_refused_with_both_values() -> None:
     url = "https://as.example.com/.well-known/oauth-authorization-server"
     with pytest.raises(MetadataMismatchError) as refused:
         read_server_metadata(
-            {"issuer": "https://evil.example.com"}, issuer="https://as.example.com", url=url, trace=Trace()
+            {"issuer": "https://evil.example.com"}, issuers=["https://as.example.com"], url=url, trace=Trace()
         )
     error = refused.value
     assert (error.expected, error.received, error.url) == ("https://as.example.com", "https://evil.example.com", url)
@@ -95,7 +95,7 @@ def test_a_document_of_another_issuer_is_refused_with_both_values() -> None:
 
 def test_a_slash_conceded_leaves_the_issuer_as_published() -> None:
     server = read_server_metadata(
-        {"issuer": "https://a.example"}, issuer="https://a.example/", url="https://x", trace=Trace()
+        {"issuer": "https://a.example"}, issuers=["https://a.example/"], url="https://x", trace=Trace()
     )
     assert server.issuer == "https://a.example"
 

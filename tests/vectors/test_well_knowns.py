@@ -97,7 +97,7 @@ def test_the_resource_document_of_rfc_9728_is_read() -> None:
 
 def test_the_server_document_of_rfc_8414_is_read() -> None:
     issuer = "https://server.example.com"
-    server = read_server_metadata(SERVER_DOCUMENT, issuer=issuer, url=f"{issuer}/x", trace=Trace())
+    server = read_server_metadata(SERVER_DOCUMENT, issuers=[issuer], url=f"{issuer}/x", trace=Trace())
     assert server.token_endpoint == "https://server.example.com/token"
     assert server.registration_endpoint == "https://server.example.com/register"
     assert server.token_endpoint_auth_methods_supported == ("client_secret_basic", "private_key_jwt")
