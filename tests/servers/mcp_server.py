@@ -56,6 +56,7 @@ class McpServer(Origin):
         self.scope_for: dict[str, str] = {}  # JSON-RPC method, tool name or HTTP method -> scope
         self.always_403: bool | str = False  # a string is the scope the 403 asks for
         self.reject_all_tokens = False
+        self.known_as: set[str] = set()  # further resource identifiers that a token may be for
         self.use_sse = False
         # What happened
         self.tokens_seen: list[str | None] = []
@@ -106,7 +107,7 @@ class McpServer(Origin):
     def resources(self) -> set[str]:
         """The resource identifiers that a token may be for."""
         served = [self.prm_document(place).get("resource") for place in self.prm_at]
-        return {resource for resource in served if isinstance(resource, str)} or {self.mcp_url}
+        return {resource for resource in served if isinstance(resource, str)} | self.known_as or {self.mcp_url}
 
     def _serve_prm(self, exchange: Exchange) -> Reply:
         check_client_request(exchange)
