@@ -83,13 +83,18 @@ def recall(record: ServerRecord, issuers: Sequence[str]) -> Switches:
 def accepted_resource(options: SignInOptions, record: ServerRecord, published: ProtectedResourceMetadata) -> str | None:
     """Return the resource that may be published although it is another one than the server's URL; None: there is none.
 
+    This is asked before the authorization server is known: what is remembered counts only where it can be no other.
+
     Args:
         options: The caller's choices.
         record: What an earlier sign-in left behind.
         published: What the server says about itself.
     """
+    if options.expected_resource:
+        return options.expected_resource
     issuers = [options.issuer] if options.issuer else published.authorization_servers
-    return options.expected_resource or recall(record, issuers).expected_resource
+    certain = all([same_issuer(record.issuer, issuer) for issuer in issuers]) and (issuers or not options.metadata_url)
+    return record.switches.expected_resource if certain else None
 
 
 def choose_directions(options: SignInOptions, record: ServerRecord, named: Sequence[str]) -> Directions:
@@ -141,7 +146,7 @@ def choose_concessions(
         allow_missing_iss=_holds(options.allow_missing_iss, told.allow_missing_iss, issuer, elsewhere=elsewhere),
         no_resource=unsent,
         resource=None if published and resource == published.resource else resource,
-        expected_resource=_accepted(options, record, published, server_url),
+        expected_resource=_accepted(options.expected_resource or told.expected_resource, published, server_url),
         metadata_url=options.metadata_url or told.metadata_url,
         issuer=None if named else given or told.issuer,
         scopes=told.scopes if options.scopes is None else options.scopes,
@@ -165,14 +170,11 @@ def select_used(switches: Switches, server: AuthorizationServerMetadata) -> tupl
     return tuple(name for name in switches.relaxations if not needless.get(name))
 
 
-def _accepted(
-    options: SignInOptions, record: ServerRecord, published: ProtectedResourceMetadata | None, server_url: str
-) -> str | None:
+def _accepted(named: str | None, published: ProtectedResourceMetadata | None, server_url: str) -> str | None:
     """Return the published resource, where it is accepted for being named and for nothing else."""
     if published is None or covers(published.resource, server_url):
         return None
-    accepted = accepted_resource(options, record, published)
-    return accepted if accepted == published.resource else None
+    return named if named == published.resource else None
 
 
 def _holds(choice: bool | tuple[str, ...], remembered: bool, issuer: str, *, elsewhere: bool) -> bool:

@@ -24,6 +24,7 @@ from ..prompts import Prompt, choose_prompt
 from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
 from ..urls import without_query
+from .command import flags_for
 from .held import Held
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Asking:
 
     def _flags(self) -> list[str]:
         """Return what makes the command line sign in as this caller would."""
-        flags = ["--client-id", self.options.client_id] if self.options.client_id else []
+        flags = flags_for(self.options)
         flags += ["--device"] if self._grant is not None and self._grant.name == "device_code" else []
         profile = self.held.manager.profile
         return [*flags, *(["--profile", profile] if profile != DEFAULT_PROFILE else [])]

@@ -107,6 +107,7 @@ def finish_sign_in(authorizer: Authorizer, redirect: str) -> OAuthTokens:
     pending = find_pending(held.manager, redirect)
     _require_ours(pending, held)
     from ..protocol.authorization import read_response
+    from ..protocol.remedies import remedy
     from ..two_step import redeem
 
     with held.manager.exclusive(pending.name):
@@ -130,7 +131,8 @@ def finish_sign_in(authorizer: Authorizer, redirect: str) -> OAuthTokens:
             pendings.save(pending)
             raise
         except TokenExchangeError as failure:
-            failure.hint = _AGAIN
+            helpful = remedy(failure.error, failure.error_description)
+            failure.hint = f"{helpful} {_AGAIN}" if helpful else _AGAIN
             raise
         held.stay_with(pending.name, named=pending.named)
         held.save(record)

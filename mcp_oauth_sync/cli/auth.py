@@ -32,4 +32,7 @@ def run(options: argparse.Namespace) -> int:
     say(f"Signed in to {without_query(options.url)} as {options.name!r}; kept in {manager.store.name}.")
     if tokens.scope:
         say(f"Granted: {printable(tokens.scope)}")
+    record = manager.load_record(options.name)
+    if record and record.switches:
+        say(f"Remembered for {printable(record.issuer)} alone: {record.switches}")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -73,6 +74,22 @@ def _seconds(text: str) -> object:
     return seconds
 
 
+def _uri(text: str) -> object:
+    from ..models.option_rules import is_absolute_uri
+
+    if not is_absolute_uri(text):
+        raise argparse.ArgumentTypeError(f"an absolute URI without a fragment is needed, not {text!r}")
+    return text
+
+
+def _resource(text: str) -> object:
+    return None if text.lower() == "none" else _uri(text)
+
+
+def _no() -> object:
+    return False
+
+
 def _device_code() -> object:
     from ..grants.device_code import DeviceCodeGrant
 
@@ -83,9 +100,20 @@ def _device_code() -> object:
 GROUPS: dict[str, tuple[Flag, ...]] = {
     "what to ask for": (
         Flag("--scopes", "scopes", "scopes to ask for, separated by spaces", "SCOPES"),
+        Flag("--extra-scopes", "extra_scopes", "scopes to ask for besides", "SCOPES"),
+        Flag(
+            "--no-offline-access",
+            "offline_access",
+            "do not ask for offline_access",
+            make=_no,
+            written="offline_access=False",
+        ),
         Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", _seconds),
     ),
-    "who asks": (Flag("--client-id", "client_id", "a client registered by hand", "ID"),),
+    "who asks": (
+        Flag("--client-id", "client_id", "a client registered by hand", "ID"),
+        Flag("--client-document", "client_id_metadata_url", "a client-id metadata document", "URL"),
+    ),
     "how to sign in": (
         Flag(
             "--device",
@@ -105,6 +133,24 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("--bind", "callback_bind", "interface to listen on: 0.0.0.0 in a container", "ADDRESS", _interface),
         Flag("--redirect-uri", "redirect_uri", "the whole redirect, when something forwards it here", "URI"),
     ),
+    "where a server has to be met halfway (remembered with the sign-in)": (
+        Flag("--issuer", "issuer", "the authorization server, where the server names none", "URL", _uri),
+        Flag("--metadata-url", "metadata_url", "where the authorization server's metadata is", "URL", _uri),
+        Flag("--resource", "resource", "the resource to send, or the word none", "URI", _resource),
+        Flag("--expected-resource", "expected_resource", "a published resource to accept", "URI", _uri),
+        Flag(
+            "--assume-pkce",
+            "assume_pkce",
+            "use PKCE though it is not promised",
+            written="assume_pkce=True",
+        ),
+        Flag(
+            "--allow-missing-iss",
+            "allow_missing_iss",
+            "take an answer without the promised iss",
+            written="allow_missing_iss=True",
+        ),
+    ),
 }
 
 
@@ -113,15 +159,13 @@ def add_auth_flags(parser: argparse.ArgumentParser) -> None:
     for heading, flags in GROUPS.items():
         group = parser.add_argument_group(heading)
         for flag in flags:
-            if flag.metavar is None:
-                group.add_argument(flag.flag, dest=flag.argument, action="store_true", default=None, help=flag.help)
-            else:
-                group.add_argument(flag.flag, dest=flag.argument, metavar=flag.metavar, type=flag.type, help=flag.help)
+            how = {"action": "store_true"} if flag.metavar is None else {"metavar": flag.metavar, "type": flag.type}
+            group.add_argument(flag.flag, dest=flag.argument, default=argparse.SUPPRESS, help=flag.help, **how)
 
 
 def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the library for the flags that were given."""
-    given = [flag for flags in GROUPS.values() for flag in flags if getattr(options, flag.argument, None) is not None]
+    given = [flag for flags in GROUPS.values() for flag in flags if hasattr(options, flag.argument)]
     found: dict[str, Any] = {
         flag.argument: flag.make() if flag.make else getattr(options, flag.argument) for flag in given
     }
@@ -135,10 +179,19 @@ def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def in_flags(hint: str | None) -> str | None:
     """Return a hint of the library in the words of this command."""
+    if hint is None:
+        return None
+    # A yes for one issuer is said by two flags here.
+    hint = re.sub(r"\b(assume_pkce|allow_missing_iss)='([^']*)'", r"\1=True and issuer='\2'", hint)
     for flags in GROUPS.values():
         for flag in flags:
-            written = re.escape(flag.written or f"{flag.argument}=")
-            value = " " if flag.metavar else ""
-            hint = hint and re.sub(rf"\b{written}(?=['\"\w])", flag.flag + value, hint)
-            hint = hint and re.sub(rf"\b{written}", flag.flag, hint)
+            hint = hint.replace(flag.written, flag.flag) if flag.written else _with_value(hint, flag)
     return hint
+
+
+def _with_value(hint: str, flag: Flag) -> str:
+    def said(found: re.Match[str]) -> str:
+        value = found[1] or found[2]
+        return flag.flag if value is None else f"{flag.flag} {shlex.quote('none' if value == 'None' else value)}"
+
+    return re.sub(rf"\b{flag.argument}=(?:'([^']+)'|(\w+))?", said, hint)

@@ -35,7 +35,8 @@ def _told(manager: TokenManager, name: str) -> tuple[str, str]:
         return "-", f"cannot be read: {printable(failure.message)}"
     if record is None:
         return "-", "removed just now"
-    return without_query(record.server_url or record.token_endpoint or "-"), _status(record)
+    told = f" ({record.switches})" if record.switches else ""
+    return without_query(record.server_url or record.token_endpoint or "-"), _status(record) + told
 
 
 def _status(record: ServerRecord) -> str:

@@ -8,6 +8,7 @@ import attrs
 import requests
 
 from ..exceptions import AuthorizationError
+from ..grants.advice import advise
 from ..grants.base import Grant
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
@@ -149,8 +150,14 @@ class MCPOAuthClient(RenewingClient):
         Raises:
             AuthorizationError: It is not an answer to our request, or it is a refusal.
         """
+        pending = self._started()
         with self._reminded():
-            return read_response(redirect, self._started())
+            try:
+                return read_response(redirect, pending)
+            except AuthorizationError as error:
+                if self.authorization_server:
+                    advise(error, self.authorization_server, pending.registration, pending.redirect_uri)
+                raise
 
     def exchange_code_for_token(self, code: str) -> OAuthTokens:
         """Redeem a code; the verifier it belongs to is forgotten, so this works once. RFC 6749 section 4.1.3.

@@ -23,6 +23,7 @@ from ..protocol.token_endpoint import exchange_code
 from ..protocol.token_response import CLIENT_ERRORS
 from ..protocol.transport import Transport
 from ..urls import origin, require_secure
+from .advice import advise
 from .base import Grant, GrantContext, Obtained
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def require_endpoints(server: AuthorizationServerMetadata, http: Transport, swit
             f"The authorization server {printable(server.issuer)} has no {missing} endpoint.",
             hint="It offers a sign-in by a code entered on another device: pass grant=DeviceCodeGrant()."
             if by_code
-            else None,
+            else "If it publishes more elsewhere, pass metadata_url= with the address.",
         )
     require_pkce(server, assumed=switches.assume_pkce)
     require_secure(server.authorization_endpoint, "authorization endpoint", allow_loopback=http.allow_loopback)
@@ -155,6 +156,7 @@ class AuthorizationCodeGrant(Grant):
         state = build_state()
         with context.prompt.listen(context.callback, state=state) as listener:
             listener.code_offered = bool(context.server.device_authorization_endpoint)
+            registration = None
             try:
                 registration = known_client(context, listener.redirect_uri)
                 request = build_request(context, registration, listener.redirect_uri, state)
@@ -162,6 +164,7 @@ class AuthorizationCodeGrant(Grant):
                 code = read_response(listener.wait(context.options.sign_in_timeout), request)
                 obtained = redeem_code(context, registration, request, code)
             except OAuthError as error:
+                advise(error, context.server, registration, listener.redirect_uri)
                 listener.conclude(error)
                 raise
             listener.conclude(None)

@@ -111,7 +111,10 @@ class GrantContext:
         """
         endpoint = self.server.token_endpoint
         if not endpoint:
-            raise AuthorizationError(f"The authorization server {printable(self.server.issuer)} has no token endpoint.")
+            raise AuthorizationError(
+                f"The authorization server {printable(self.server.issuer)} has no token endpoint.",
+                hint="If it publishes more elsewhere, pass metadata_url= with the address.",
+            )
         require_secure(endpoint, "token endpoint", allow_loopback=self.http.allow_loopback)
         return endpoint
 

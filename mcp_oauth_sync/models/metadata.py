@@ -111,6 +111,11 @@ class AuthorizationServerMetadata:
             client_id_metadata_document_supported=flag(document, "client_id_metadata_document_supported"),
         )
 
+    @property
+    def guessed(self) -> bool:
+        """Whether these are the default endpoints of a server that publishes nothing."""
+        return not self.published and self == self.default_endpoints(self.issuer)
+
     @classmethod
     def default_endpoints(cls, base: str) -> AuthorizationServerMetadata:
         """Return the endpoints of a server without metadata, as MCP 2025-03-26 orders them.

@@ -131,7 +131,12 @@ def address(_: object, attribute: attrs.Attribute[str | None], value: str | None
         ) from None
 
 
+def is_absolute_uri(text: str) -> bool:
+    """Tell whether a text is an absolute URI without a fragment. RFC 8707 section 2."""
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]*:[!\"$-~]+", text) is not None
+
+
 def uri_or_published(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Refuse a resource that is no absolute URI. RFC 8707 section 2."""
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]*:[!\"$-~]+", value):
+    if isinstance(value, str) and not is_absolute_uri(value):
         raise ValueError(f"{attribute.name} must be an absolute URI without a fragment, not {value!r}")

@@ -18,6 +18,7 @@ from ..models.device import DeviceAuthorization
 from ..models.document import MalformedDocument
 from ..urls import without_query
 from .proofs import NO_PROOFS, Proofs
+from .remedies import remedy
 from .token_endpoint import post_to_endpoint
 from .token_response import CLIENT_ERRORS, Granted, is_passing, read_granted
 from .transport import Transport
@@ -80,7 +81,7 @@ def start_device_authorization(
         error, description = reply.oauth_error()
         raise AuthorizationError(
             f"The {what} {without_query(endpoint)} gave no code: {reply.describe()}.",
-            hint=_refusal_hint(error, reply.status),
+            hint=_refusal_hint(error, description, reply.status),
             error=error,
             error_description=description,
             status=reply.status,
@@ -157,16 +158,14 @@ def poll_once(
         raise
 
 
-def _refusal_hint(error: str | None, status: int) -> str | None:
+def _refusal_hint(error: str | None, description: str | None, status: int) -> str | None:
+    if helpful := remedy(error, description):
+        return helpful
     if error in CLIENT_ERRORS:
         return (
             "This client may not sign in by code there: register it for device codes, or leave out "
             "grant=DeviceCodeGrant()."
         )
-    if error == "invalid_scope":
-        return "Pass scopes= with the scopes this server knows."
-    if error == "invalid_target":
-        return "The authorization server does not accept the resource parameter for this MCP server."
     if status in (404, 405):
         return "The server's metadata names this endpoint, but it is not there. Leave out grant=DeviceCodeGrant()."
     return "This is a fault of the server; try again." if status == 429 or status >= 500 else None

@@ -14,6 +14,7 @@ from ..models.metadata import AuthorizationServerMetadata
 from ..models.secret import Secret
 from ..urls import portless, without_query
 from .client_auth import BASIC, NONE, POST, select_method, select_requested_method
+from .remedies import UNPUBLISHED
 from .reply import Reply, TransportFailure
 from .transport import Transport
 
@@ -75,7 +76,7 @@ def read_registration_response(
         kind = RegistrationRequiredError if reply.status in _CLOSED else RegistrationError
         raise kind(
             f"Registering at {where} was refused: {reply.describe()}.",
-            hint=_refusal_hint(reply.status, error, wait, redirect_uris),
+            hint=_refusal_hint(reply.status, error, wait, redirect_uris, guessed=server.guessed),
             issuer=server.issuer,
             error=error,
             error_description=description,
@@ -109,9 +110,13 @@ def _known(ours: Sequence[str], registered: Sequence[str]) -> bool:
     return {portless(uri) for uri in ours} <= {portless(uri) for uri in registered}
 
 
-def _refusal_hint(status: int, error: str | None, wait: float | None, redirect_uris: Sequence[str]) -> str:
+def _refusal_hint(
+    status: int, error: str | None, wait: float | None, redirect_uris: Sequence[str], *, guessed: bool
+) -> str:
     if status == 429:
         return "Too many registrations; try again " + (f"in {wait:.0f} seconds." if wait else "later.")
+    if status in _CLOSED and guessed:
+        return f"This endpoint is a guess: {UNPUBLISHED} Else register a client by hand and pass client_id=."
     if status in _CLOSED:
         shown = " ".join(uri if portless(uri) == uri else f"{portless(uri)} (any port)" for uri in redirect_uris)
         return (

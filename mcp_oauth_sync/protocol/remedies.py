@@ -6,8 +6,13 @@ import re
 
 # What neither a program nor a shell reads as anything but itself between quotes.
 _COPIED_SAFELY = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!&*+,=%]{1,200}")
+#: What to do where the usual endpoints of a server that publishes nothing turn out not to be there.
+UNPUBLISHED = (
+    "the server publishes nothing about its authorization server. If that is elsewhere, pass issuer= with it, or "
+    "metadata_url= with the address of its metadata."
+)
 #: How Microsoft Entra ID says, in whatever error, that it does not want the parameter.
-_RESOURCE_NOT_WANTED = "AADSTS901"
+_RESOURCE_NOT_WANTED = re.compile(r"AADSTS901\d{3,4}\b")
 
 
 def argument(name: str, value: str) -> str:
@@ -27,7 +32,7 @@ def refuses_resource(error: str | None, description: str | None) -> bool:
         error: The OAuth error code; None when there was none.
         description: The server's own words; None when it had none.
     """
-    return error == "invalid_target" or _RESOURCE_NOT_WANTED in (description or "")
+    return error == "invalid_target" or _RESOURCE_NOT_WANTED.search(description or "") is not None
 
 
 def remedy(error: str | None, description: str | None) -> str | None:

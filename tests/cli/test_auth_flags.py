@@ -78,7 +78,7 @@ def test_how_somebody_is_asked_follows_the_flags(monkeypatch: pytest.MonkeyPatch
     [
         ("Choose another port with callback_port=, or end it.", "Choose another port with --port, or end it."),
         ("sign_in_timeout= gives more time.", "--timeout gives more time."),
-        ("pass callback_host='localhost'.", "pass --host 'localhost'."),
+        ("pass callback_host='localhost'.", "pass --host localhost."),
         ("pass callback_port=8765 too", "pass --port 8765 too"),
         ("Pass redirect_uri= and callback_bind=.", "Pass --redirect-uri and --bind."),
         ("nothing of ours", "nothing of ours"),

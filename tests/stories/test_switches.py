@@ -12,6 +12,7 @@ import pytest
 from mcp_oauth_sync import CallbackPrompt, NoPrompt, OAuth, SignInOptions, Switches
 from mcp_oauth_sync.exceptions import (
     AuthorizationError,
+    AuthorizationTimeoutError,
     DiscoveryError,
     InvalidRedirectError,
     MetadataMismatchError,
@@ -561,3 +562,33 @@ def test_a_refresh_token_that_the_caller_kept_is_used_the_same_way(scene: Scene)
     client.refresh_token(kept)
     assert [sent.param("resource") for sent in scene.asked("/token")] == [None]
     assert client.record.switches == Switches(no_resource=True)
+
+
+def test_a_wait_in_vain_at_endpoints_that_were_guessed_says_what_may_be_wrong() -> None:
+    with CombinedServer(serve_as_metadata=False) as combined:
+        combined.add_client("app")
+        guessing = OAuth(combined.mcp_url, client_id="app", prompt=CallbackPrompt(len), sign_in_timeout=0.1)
+        with pytest.raises(AuthorizationTimeoutError) as refused:
+            guessing.sign_in()
+        assert "pass issuer= with it, or metadata_url=" in (refused.value.hint or "")
+
+
+def test_a_started_sign_in_goes_by_them_wherever_it_is_finished(scene: Scene) -> None:
+    no_pkce(scene, scene.az)
+    no_iss(scene, scene.az)
+    no_resource(scene, scene.az)
+    options: dict[str, Any] = {"assume_pkce": True, "allow_missing_iss": True, "resource": None}
+    started = scene.oauth(**options, redirect_uri="http://127.0.0.1:8765/callback").start_sign_in()
+    redirect = scene.person.redirect_only(str(started.url)) or ""
+    scene.oauth().finish_sign_in(redirect)
+    assert str(scene.record().switches) == "assume_pkce=True, allow_missing_iss=True, resource=None"
+
+
+def test_finishing_a_started_sign_in_fails_with_the_same_hints(scene: Scene) -> None:
+    scene.az.fault("/token", reply(400, {"error": "invalid_target"}), times=1)
+    auth = scene.oauth(redirect_uri="http://127.0.0.1:8765/callback")
+    redirect = scene.person.redirect_only(str(auth.start_sign_in().url)) or ""
+    with pytest.raises(TokenExchangeError) as refused:
+        auth.finish_sign_in(redirect)
+    assert "resource=None" in (refused.value.hint or "")
+    assert "Start the sign-in again" in (refused.value.hint or "")

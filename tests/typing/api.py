@@ -38,6 +38,7 @@ from mcp_oauth_sync import (
     ServerRecord,
     SignInOptions,
     StartedSignIn,
+    Switches,
     TokenManager,
     TokenStoreBackend,
     TokenStoreFactory,
@@ -88,6 +89,9 @@ def requests_door() -> None:
     assert_type(auth.finish_sign_in("https://app.example.com/back?code=1&state=2"), OAuthTokens)
     assert_type(auth.sign_out(forget=True), bool)
     OAuth(URL, scopes="notes:read notes:write")
+    OAuth(URL, resource=None, assume_pkce=True, allow_missing_iss=["https://auth.example.com"])
+    OAuth(URL, resource="api://notes", expected_resource="https://notes.example.com", assume_pkce=())
+    OAuth(URL, issuer="https://auth.example.com", metadata_url="https://auth.example.com/metadata.json")
     OAuth(server_url=URL, scopes=("notes:read",))
 
 
@@ -137,6 +141,8 @@ def step_by_step(response: requests.Response) -> None:
     assert_type(client.resource, str | None)
     assert_type(client.record, ServerRecord)
     assert_type(client.tokens, OAuthTokens | None)
+    assert_type(client.record.switches, Switches)
+    assert_type(client.record.switches.names, tuple[str, ...])
 
 
 def explicit_endpoints() -> None:
