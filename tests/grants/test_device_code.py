@@ -215,7 +215,9 @@ def test_a_server_in_trouble_is_asked_half_as_often_each_time_and_as_before_when
 
 
 @pytest.mark.parametrize(
-    "answer", [reply(400, {"error": "temporarily_unavailable"}), reply(500, {"error": "server_error"})], ids=repr
+    "answer",
+    [reply(400, {"error": "temporarily_unavailable"}), reply(500, {"error": "server_error"})],
+    ids=lambda fault: fault.name,
 )
 def test_a_server_that_says_it_is_in_trouble_is_believed(scene: ByCode, answer: Any) -> None:
     scene.az.fault("/token", answer, times=1)
