@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from mcp_oauth_sync import BrowserPrompt, CallbackPrompt, DeviceAuthorization, Listener
+from mcp_oauth_sync import BrowserPrompt, CallbackPrompt, ConsolePrompt, DeviceAuthorization, Listener
 from mcp_oauth_sync.exceptions import AccessDeniedError, AuthorizationError
 from mcp_oauth_sync.prompts import browser
 from mcp_oauth_sync.prompts.device_text import build_code_hint, build_code_text
@@ -135,6 +135,13 @@ def test_no_browser_at_hand_leaves_the_text(opened: list[str], monkeypatch: pyte
     monkeypatch.setattr(browser, "browser_at_hand", lambda: False)
     output = io.StringIO()
     BrowserPrompt(output=output).show_code(DEVICE, server_url=SERVER)
+    assert opened == []
+    assert output.getvalue() == text() + "\n"
+
+
+def test_the_prompt_without_a_browser_opens_none_and_prints_the_same(opened: list[str]) -> None:
+    output = io.StringIO()
+    ConsolePrompt(output=output).show_code(DEVICE, server_url=SERVER)
     assert opened == []
     assert output.getvalue() == text() + "\n"
 
