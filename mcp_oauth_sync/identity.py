@@ -8,13 +8,12 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import attrs
 
 from .exceptions import RegistrationError, RegistrationRequiredError, printable
 from .models.callback import Callback
-from .models.client import DYNAMIC, ClientRegistration
+from .models.client import DOCUMENT, DYNAMIC, PREREGISTERED, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
 from .protocol.assertions import settle_algorithm
@@ -24,7 +23,6 @@ from .protocol.registration import register_client
 from .protocol.remedies import argument
 from .protocol.server_metadata import same_issuer
 from .protocol.transport import Transport
-from .urls import portless
 
 logger = logging.getLogger(__name__)
 
@@ -60,21 +58,25 @@ def choose_way(
     if options.client_id is not None:
         _require_same_issuer(options, server, saved)
         return Way.PREREGISTERED
-    if options.client_id_metadata_url and server.client_id_metadata_document_supported:
+    reads = server.client_id_metadata_document_supported
+    if options.client_id_metadata_url and reads:
         return Way.DOCUMENT
     if saved is not None and saved.source != DYNAMIC:
         if same_issuer(saved.issuer or "", server.issuer):
             return Way.SAVED
-        if not server.registration_endpoint:
+        if saved.source == DOCUMENT and reads:  # whoever reads such documents can read this one
+            return Way.DOCUMENT
+        if saved.source == PREREGISTERED and not server.registration_endpoint:
             raise wrong_issuer(saved.client_id, saved.issuer or "", server.issuer)
     if saved is not None and is_usable(saved, server, scopes=scopes):
         return Way.SAVED
     if server.registration_endpoint:
         return Way.DYNAMIC
+    document = " Or host a document that 'mcp-oauth-sync client-document' writes: client_id_metadata_url= is its URL."
     raise RegistrationRequiredError(
         f"The authorization server {printable(server.issuer)} registers no clients by itself.",
         hint=f"Register a native (public) client there by hand with the redirect URI {_shown(options)} and pass its "
-        "client_id= (and client_secret= if it has one).",
+        f"client_id= (and client_secret= if it has one).{document if reads else ''}",
         issuer=server.issuer,
     )
 
@@ -169,8 +171,11 @@ def identify(
     """
     if way is Way.PREREGISTERED and (given := options.preregistered):
         return _settled(given, options, server, saved)
-    if way is Way.DOCUMENT and options.client_id_metadata_url:
-        return _settled(build_document_registration(options.client_id_metadata_url, server), options, server, saved)
+    document = options.client_id_metadata_url or (saved.client_id if saved and saved.source == DOCUMENT else None)
+    if way is Way.DOCUMENT and document:
+        documented = redirect_uris or ((redirect_uri,) if redirect_uri else ())
+        ours = build_document_registration(document, server, redirect_uris=documented)
+        return _settled(ours, options, server, saved)
     if way is Way.SAVED and saved and is_usable(saved, server, scopes=scopes, redirect_uri=redirect_uri):
         return saved
     if not server.registration_endpoint:
@@ -234,9 +239,6 @@ def wished_callback(options: SignInOptions, saved: ClientRegistration | None) ->
         options: The caller's choices.
         saved: What an earlier sign-in left of a registration; None when there was none, or it will not be used.
     """
-    wanted = options.callback
-    if wanted.fixed or saved is None or saved.source != DYNAMIC:
-        return wanted
-    known = [urlsplit(uri).port or 0 for uri in saved.redirect_uris if portless(uri) == portless(wanted.redirect_uri)]
-    first = [port for port in known if port in wanted.ports] if wanted.exact else known
-    return attrs.evolve(wanted, ports=(*first, *wanted.ports))
+    if saved is None or saved.source == PREREGISTERED:
+        return options.callback
+    return options.callback.preferring(saved.redirect_uris)

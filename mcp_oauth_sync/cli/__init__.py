@@ -39,7 +39,7 @@ def _run(options: argparse.Namespace) -> int:
         logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
         logging.getLogger("mcp_oauth_sync").setLevel(logging.DEBUG)
     try:
-        return int(import_module(f".{options.command}", __name__).run(options))
+        return int(import_module(f".{options.command.replace('-', '_')}", __name__).run(options))
     except (SignInRequiredError, ScopeRequiredError) as error:
         complain(error)
         return SIGN_IN_NEEDED

@@ -33,7 +33,7 @@ class Flag(NamedTuple):
     written: str | None = None
 
 
-def _ports(text: str) -> object:
+def read_ports(text: str) -> object:
     """Read a port, a range of ports, or several of both."""
     found: list[int] = []
     for part in text.split(","):
@@ -47,7 +47,8 @@ def _ports(text: str) -> object:
     return found
 
 
-def _loopback(text: str) -> object:
+def read_loopback(text: str) -> object:
+    """Read a spelling of this machine."""
     from ..urls import is_loopback
 
     if not is_loopback(text):
@@ -127,9 +128,13 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
     ),
     "where the browser comes back to": (
         Flag(
-            "--port", "callback_port", "port of the redirect, or several: 8765-8769 (default: any free)", "PORT", _ports
+            "--port",
+            "callback_port",
+            "port of the redirect, or several: 8765-8769 (default: any free)",
+            "PORT",
+            read_ports,
         ),
-        Flag("--host", "callback_host", "127.0.0.1, ::1 or localhost, as in the redirect", "HOST", _loopback),
+        Flag("--host", "callback_host", "127.0.0.1, ::1 or localhost, as in the redirect", "HOST", read_loopback),
         Flag("--bind", "callback_bind", "interface to listen on: 0.0.0.0 in a container", "ADDRESS", _interface),
         Flag("--redirect-uri", "redirect_uri", "the whole redirect, when something forwards it here", "URI"),
     ),

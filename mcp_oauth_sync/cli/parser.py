@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..version import __version__
-from .auth_flags import add_auth_flags
+from .auth_flags import add_auth_flags, read_loopback, read_ports
 
 _EXAMPLES = """\
 examples:
@@ -52,6 +52,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     clear.add_argument("name", metavar="NAME", help="the sign-in")
 
+    document = commands.add_parser(
+        "client-document",
+        help="write or check a client-id metadata document",
+        description="Write the document that makes a URL of yours your client identifier, or check one that is hosted.",
+    )
+    _add_client_document_flags(document)
+
     demo = commands.add_parser(
         "demo",
         help="see it all at work",
@@ -60,9 +67,36 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-browser", action="store_true", help="let the demo play the person, even with a screen")
     for command in (auth, listing, tools, logout, clear):
         command.add_argument("--profile", type=_profile, metavar="PROFILE", help="the account, where there are several")
-    for command in (auth, listing, tools, logout, clear, demo):
+    for command in (auth, listing, tools, logout, clear, document, demo):
         _add_verbose(command, default=argparse.SUPPRESS)  # keeps what was given before the command
     return parser
+
+
+def _add_client_document_flags(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--url", metavar="URL", help="write the document that is going to be at this https URL")
+    which.add_argument("--check", metavar="URL", help="fetch the document there, and say what is wrong with it")
+    writing = parser.add_argument_group("what the document says")
+    writing.add_argument("--name", metavar="NAME", help="what people are asked to trust")
+    writing.add_argument(
+        "--ports", metavar="PORTS", type=read_ports, help="ports that sign-ins listen on (default: 8765-8769)"
+    )
+    writing.add_argument(
+        "--host", metavar="HOSTS", type=_hosts, help="how this machine is spelled (default: 127.0.0.1,localhost)"
+    )
+    writing.add_argument(
+        "--redirect-uri", metavar="URI", action="append", help="a whole redirect URI; may be given several times"
+    )
+    writing.add_argument("--scopes", metavar="SCOPES", help="scopes to be registered for, separated by spaces")
+    writing.add_argument("--client-uri", metavar="URL", help="a page about the program")
+    writing.add_argument("--logo-uri", metavar="URL", help="its logo")
+    writing.add_argument("--jwks-uri", metavar="URL", help="its public keys, for a client that signs its requests")
+    writing.add_argument("--jwks", metavar="FILE", help="its public keys, to be part of the document")
+    writing.add_argument("--output", metavar="FILE", help="the file to write (default: standard output)")
+
+
+def _hosts(text: str) -> object:
+    return [read_loopback(host) for host in text.split(",")]
 
 
 def _add_verbose(parser: argparse.ArgumentParser, *, default: object) -> None:

@@ -5,7 +5,7 @@ An authorization server shows a page, and sends the browser nowhere, where it do
 
 from __future__ import annotations
 
-from ..exceptions import AuthorizationTimeoutError, OAuthError, printable
+from ..exceptions import AuthorizationError, AuthorizationTimeoutError, OAuthError, printable
 from ..models.client import DOCUMENT, ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..protocol.remedies import UNPUBLISHED
@@ -26,7 +26,7 @@ def advise(
         redirect_uri: Where the answer was to come back to.
     """
     late = isinstance(error, AuthorizationTimeoutError)
-    doubted = late or getattr(error, "error", None) in _OTHER_THAN_DOCUMENTED
+    doubted = late or (isinstance(error, AuthorizationError) and error.error in _OTHER_THAN_DOCUMENTED)
     further = None
     if late and server.guessed:
         further = f"If the page was not found: {UNPUBLISHED}"

@@ -86,6 +86,18 @@ class Callback:
         others = (self.uri_at(port) for port in self.ports if port) if self.exact else ()
         return tuple(dict.fromkeys((bound, *others)))
 
+    def preferring(self, known: Iterable[str]) -> Callback:
+        """Return this callback with the ports first that are known; of exact ones, none is added.
+
+        Args:
+            known: Redirects that an authorization server knows; those that differ in more than the port count nothing.
+        """
+        if self.fixed:
+            return self
+        ports = [urlsplit(uri).port or 0 for uri in known if portless(uri) == portless(self.redirect_uri)]
+        first = [port for port in ports if port in self.ports] if self.exact else ports
+        return attrs.evolve(self, ports=(*first, *self.ports))
+
     @property
     def unbound(self) -> str:
         """The redirect for who does not listen: with the first port, without any where none is named."""

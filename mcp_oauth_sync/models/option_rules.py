@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import SplitResult
 
 import attrs
 
@@ -93,18 +94,35 @@ def unprotected(_: object, attribute: attrs.Attribute[Mapping[str, str]], value:
         raise ValueError(f"{attribute.name} may not set {parameter!r}: the library sets it")
 
 
-def document_url(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
-    """Refuse what can be no client identifier."""
-    if value is None:
-        return
-    parts = require_secure(value, "client-id metadata document URL")
-    dots = {".", ".."}.intersection(parts.path.split("/"))
+def require_document_url(url: str, what: str) -> SplitResult:
+    """Check that a URL can identify a client. draft-ietf-oauth-client-id-metadata-document-00 section 3.
+
+    Args:
+        url: The URL of a client-id metadata document.
+        what: What it is, for the message.
+
+    Returns:
+        The URL taken apart.
+
+    Raises:
+        InsecureURLError: It is no https URL with a path, or has dot segments, user information or a fragment.
+    """
+    parts = require_secure(url, what)
+    # An escaped dot is a dot to whoever normalises the URL before fetching it. RFC 3986 section 6.2.2.2.
+    dots = {".", ".."}.intersection(parts.path.lower().replace("%2e", ".").split("/"))
     if parts.scheme != "https" or parts.path in ("", "/") or dots:
         raise InsecureURLError(
-            f"{attribute.name} {without_query(value)!r} is refused: a client identifier has to be an https URL "
+            f"The {what} {without_query(url)!r} is refused: a client identifier has to be an https URL "
             "with a path that holds no dot segments.",
             hint="Host the document at e.g. https://example.com/oauth/client.json.",
         )
+    return parts
+
+
+def document_url(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    """Refuse what can be no client identifier."""
+    if value is not None:
+        require_document_url(value, attribute.name)
 
 
 def secure_url(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:

@@ -74,7 +74,7 @@ def authenticated_by_key(server: AuthorizationServer, exchange: Exchange) -> str
         named = jwt.decode(text, options={"verify_signature": False}).get("sub")
     except jwt.PyJWTError:
         raise refuse("the assertion is no JWT") from None
-    client = server.clients.get(named)
+    client = server.clients.get(named) or _documented(server, named)
     if client is None or "public_key" not in client:
         raise refuse("an assertion of a client without a key", violation=named not in server.forgotten)
     claims = read_assertion(
@@ -102,3 +102,9 @@ def authenticated_by_key(server: AuthorizationServer, exchange: Exchange) -> str
     if client.get("key_id") != jwt.get_unverified_header(text).get("kid"):
         raise refuse("the assertion names another key")
     return str(named)
+
+
+def _documented(server: AuthorizationServer, named: str) -> dict[str, Any] | None:
+    """Return the client whose metadata document holds its public key."""
+    keys = server.client_documents.get(named, {}).get("jwks", {}).get("keys", [])
+    return {"public_key": jwt.PyJWK(keys[0]).key, "key_id": keys[0].get("kid")} if keys else None

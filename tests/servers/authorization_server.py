@@ -62,6 +62,7 @@ class AuthorizationServer(Origin):
         self.secret_ttl: float | None = None
         self.clients: dict[str, dict[str, Any]] = {}
         self.client_documents: dict[str, dict[str, Any]] = {}  # client-id metadata documents, by URL
+        self.document_ports = "any"  # of a documented loopback redirect; or exact, or any-if-documented-without
         self.forgotten: set[str] = set()
         self.require_registration = True
         self.unknown_client_status = 400  # 400 or 422 JSON, 500 HTML; at /authorize

@@ -80,7 +80,10 @@ def find_client(server: AuthorizationServer, client_id: str | None) -> dict[str,
     if client_id in server.clients:
         return server.clients[client_id]
     if client_id in server.client_documents:
-        return {"token_endpoint_auth_method": "none", "cimd": True, **server.client_documents[client_id]}
+        document = server.client_documents[client_id]
+        if document.get("client_id") != client_id:
+            raise Refusal("invalid_client", "the document is that of another client_id")
+        return {"token_endpoint_auth_method": "none", "cimd": True, **document}
     if server.require_registration:
         foreign = client_id.startswith("client-") and client_id not in server.forgotten
         text = "a client_id of another authorization server" if foreign else "unknown client"
@@ -97,9 +100,13 @@ def _redirect_uri(server: AuthorizationServer, client: dict[str, Any], exchange:
     known = client.get("redirect_uris")
     if known is None or asked in known:
         return asked
-    if (server.port_free_redirects or client.get("cimd")) and _portless(asked) in map(_portless, known):
+    documented = bool(client.get("cimd"))
+    free = server.port_free_redirects or (documented and server.document_ports != "exact")
+    if documented and server.document_ports == "any-if-documented-without":
+        known = [uri for uri in known if urlsplit(uri).port is None]
+    if free and _portless(asked) in map(_portless, known):
         return asked
-    raise Refusal("invalid_request", "redirect_uri is not registered")
+    raise Refusal("invalid_request", "redirect_uri is not registered", violation=not documented)
 
 
 def _portless(uri: str) -> str:

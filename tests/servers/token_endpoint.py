@@ -85,7 +85,7 @@ def revoke(server: AuthorizationServer, exchange: Exchange) -> Reply:
 def _authenticate(server: AuthorizationServer, exchange: Exchange) -> dict[str, Any]:
     """Return the client, which authenticated by exactly one method: the one it is registered for."""
     if "client_assertion" in exchange.form:
-        client = server.clients[authenticated_by_key(server, exchange)]
+        client = find_client(server, authenticated_by_key(server, exchange))
         if client.get("token_endpoint_auth_method") != "private_key_jwt":
             raise Refusal("invalid_client", "client authentication by private_key_jwt", status=401)
         return client
