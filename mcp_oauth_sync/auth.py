@@ -16,7 +16,7 @@ from .models.tokens import OAuthTokens
 from .prompts import Prompt
 from .protocol.transport import Transport
 from .stores import TokenManager, default_manager
-from .urls import is_loopback, require_secure, without_query
+from .urls import is_loopback, require_same_origin, require_secure, without_query
 
 if TYPE_CHECKING:
     from .grants.base import Grant
@@ -172,13 +172,21 @@ class OAuth(SignsInElsewhere):
         """The tokens held, or None when signed out."""
         return self._authorizer.held.tokens
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, method: str = "GET", url: str | None = None) -> dict[str, str]:
         """Return the headers for a request that another library makes, signing in or renewing first if need be.
 
+        A token that is bound to a key (DPoP) comes with a proof for this one request: ask anew for each.
+
+        Args:
+            method: The request's method.
+            url: Where it goes, on the server's origin; None means the server's own URL.
+
         Raises:
+            InsecureURLError: ``url`` is on another origin than the server.
             OAuthError: There is no good token and none could be got; the subclass says why.
         """
-        return {"Authorization": self._authorizer.ensure().get_authorization_header()}
+        where = require_same_origin(url, self.server_url)
+        return self._authorizer.ensure_presented().headers(method, where)
 
     def sign_in(self, scopes: Iterable[str] | None = None) -> OAuthTokens:
         """Ask the person now, whatever is stored.

@@ -1,12 +1,14 @@
 """Sending a request of the caller once more: by us after a refusal, by requests after a redirect. RFC 9110 section 15.
 
-What goes out again is what went out first, but for the token and for cookies that came with the refusal.
+What goes out again is what went out first, but for the token, its proof (RFC 9449 section 4.1: a new one for every
+request) and cookies that came with the refusal.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +17,11 @@ import requests
 from requests.cookies import extract_cookies_to_jar, get_cookie_header
 
 from .exceptions import RequestNotRepeatedError
+from .protocol.challenge import Challenge, select_challenge
+from .protocol.presented import Presented, present, presented_on, withdraw
 from .urls import same_origin, without_query
+
+logger = logging.getLogger(__name__)
 
 #: Most bytes read from a refused answer to keep its connection; a longer one costs the connection.
 _DRAIN = 64 * 1024
@@ -45,12 +51,12 @@ def closed_on_error(response: requests.Response) -> Iterator[None]:
         on_error.pop_all()
 
 
-def repeat(response: requests.Response, header: str, sent_with: Mapping[str, Any]) -> requests.Response:
+def repeat(response: requests.Response, header: Presented, sent_with: Mapping[str, Any]) -> requests.Response:
     """Send the request of a refused answer once more, with another token.
 
     Args:
         response: The answer; it is closed.
-        header: The new ``Authorization`` value.
+        header: The token.
         sent_with: The keyword arguments requests gave to its response hook.
 
     Returns:
@@ -58,17 +64,52 @@ def repeat(response: requests.Response, header: str, sent_with: Mapping[str, Any
 
     Raises:
         RequestNotRepeatedError: The body was used up by the first attempt.
+        AuthorizationError: The token needs a proof, and the extra that makes proofs is not installed.
     """
     response.close()
     request = response.request.copy()
     _rewind(request, response)
-    request.headers["Authorization"] = header
     _renew_cookies(request, response)
+    present(request, header)
     started = time.perf_counter()
     repeated: requests.Response = response.connection.send(request, **sent_with)
     repeated.elapsed = datetime.timedelta(seconds=time.perf_counter() - started)
     repeated.history = [*response.history, response]
     return repeated
+
+
+def prove_again(response: requests.Response, sent_with: Mapping[str, Any]) -> requests.Response:
+    """Send a request once more with another proof, where the server refused not the token but its proof.
+
+    RFC 9449 sections 9 and 11.1. It happens once with the server's nonce, and once by the server's clock.
+
+    Args:
+        response: The answer of the server that the token is for.
+        sent_with: The keyword arguments requests gave to its response hook.
+
+    Raises:
+        RequestNotRepeatedError: The body was used up by the first attempt.
+    """
+    header, corrected = presented_on(response.request), set[str]()
+    while header is not None and header.prover is not None:
+        challenge = challenge_of(response)
+        url, error = response.request.url or "", challenge.error if challenge.proof_refused else None
+        if not header.prover.can_do_better(url, response.headers, error=error, corrected=corrected):
+            break
+        drain(response, sent_with)
+        logger.debug("%s: %s; sending another proof", without_query(url), error)
+        response = repeat(response, header, sent_with)
+    return response
+
+
+def challenge_of(response: requests.Response) -> Challenge:
+    """Return what a server asks for instead of what it was sent; an empty challenge when it asks for nothing."""
+    if response.status_code not in (401, 403):
+        return Challenge()
+    sent = response.request.headers.get("Authorization")
+    return select_challenge(
+        [response.headers.get("WWW-Authenticate", "")], sent=sent if isinstance(sent, str) else None
+    )
 
 
 def _rewind(request: requests.PreparedRequest, response: requests.Response) -> None:
@@ -102,9 +143,23 @@ def _renew_cookies(request: requests.PreparedRequest, response: requests.Respons
 
 
 class _ShieldedRequest(requests.PreparedRequest):
-    """A request whose redirects on one origin take nothing from a ``.netrc``."""
+    """A request whose redirects on one origin have proofs of their own, and take nothing from a ``.netrc``.
+
+    Those to other places take neither the token along nor its proof.
+    """
 
     shielded = ""
+
+    def prepare_cookies(self, cookies: Any) -> None:
+        """Prove anew what goes to the new place: requests asks for its cookies when it has set URL and method."""
+        super().prepare_cookies(cookies)
+        carried = presented_on(self)
+        if carried is None:
+            return
+        if same_origin(self.url or "", self.shielded):
+            carried.prove(self)
+        else:
+            withdraw(self)
 
     def copy(self) -> requests.PreparedRequest:
         """Shield the copy that requests sends to the new place."""
@@ -124,9 +179,10 @@ def _shield(request: requests.PreparedRequest, server_url: str) -> None:
 
 
 def shield_redirect(response: requests.Response, server_url: str) -> None:
-    """See to it that a redirect to the server itself does not replace our token by a ``.netrc`` entry.
+    """See to it that a redirect to the server itself has our token, with a proof of its own, and no other one does.
 
-    requests offers no way to ask for that: it copies the request and looks into the ``.netrc`` for the copy.
+    requests offers no way to ask for that: it copies the request with all of its headers but ``Authorization``, and
+    for a place of a ``.netrc`` puts a password in the place of our token.
 
     Args:
         response: The redirect, as the response hook gets it.

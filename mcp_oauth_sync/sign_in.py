@@ -18,7 +18,9 @@ from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
 from .models.record import ServerRecord
 from .models.switches import NO_SWITCHES, Switches
+from .models.tokens import OAuthTokens
 from .prompts import Prompt, choose_prompt
+from .protocol.dpop import Prover
 from .protocol.proofs import Proofs
 from .protocol.token_response import CLIENT_ERRORS
 from .protocol.transport import Transport
@@ -102,8 +104,12 @@ class SignIn:
             requested_scope=" ".join(self.scopes) or None,
             redirect_uri=obtained.redirect_uri,
             switches=self.switches,
-            dpop_key=self.dpop_key if obtained.tokens.token_type.lower() == "dpop" else None,
+            dpop_key=self.dpop_key if self._key_is_needed(obtained.tokens) else None,
         )
+
+    def _key_is_needed(self, tokens: OAuthTokens) -> bool:
+        """Tell whether anything is bound to the key: a server may bind the refresh token alone. RFC 9449 section 5."""
+        return tokens.bound or bool(tokens.refresh_token and self.server.dpop_signing_alg_values_supported)
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
         return self._grant.obtain(self.context(saved, used))
@@ -151,7 +157,12 @@ class SignIn:
     @property
     def proofs(self) -> Proofs:
         """What goes with requests to the token endpoint beyond the registration."""
-        return Proofs(issuer=self.server.issuer, client_key=self.options.client_key)
+        return Proofs(
+            issuer=self.server.issuer,
+            client_key=self.options.client_key,
+            dpop=None if self.dpop_key is None else Prover(self.dpop_key, whose=without_query(self.server_url)),
+            insist=self.options.dpop is True,
+        )
 
     def _identify(self, way: Way, saved: ClientRegistration | None, redirect_uri: str | None) -> ClientRegistration:
         return identify(

@@ -1,7 +1,8 @@
-"""Putting tokens on requests of a caller, and repeating those that a server refuses. RFC 6750 section 2.1."""
+"""Putting tokens on requests of a caller, and repeating those that a server refuses. RFC 6750 s2.1, RFC 9449 s7."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,12 @@ import requests
 from requests.auth import AuthBase
 
 from .authorizer import Attempts, Authorizer
-from .protocol.challenge import select_challenge
+from .protocol.presented import Presented, hear, presented_on
 from .protocol.transport import Transport
-from .repeat import closed_on_error, drain, repeat, shield_redirect
-from .urls import same_origin
+from .repeat import challenge_of, closed_on_error, drain, prove_again, repeat, shield_redirect
+from .urls import same_origin, without_query
+
+logger = logging.getLogger(__name__)
 
 #: Most repetitions of one request of the caller.
 MAX_REPEATS = 3
@@ -43,6 +46,9 @@ class SignedRequests(AuthBase):
             header = self._authorizer.current()
             if header is not None:
                 request.headers["Authorization"] = header
+                if header.prover is not None:
+                    header.prove(request)
+                    request.hooks["response"].append(hear)
             request.hooks["response"].append(self._after)
         return request
 
@@ -69,22 +75,43 @@ class SignedRequests(AuthBase):
     def _repeat_until_settled(self, response: requests.Response, sent_with: Mapping[str, Any]) -> requests.Response:
         http, attempts = self._way_of(response, sent_with), Attempts()
         for _ in range(MAX_REPEATS):
-            if response.status_code not in (401, 403):
-                break
-            challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
-            if response.status_code == 403 and not challenge.insufficient_scope:
+            response = prove_again(response, sent_with)
+            if not worth_an_answer(response):
                 break
             drain(response, sent_with)
-            rejected = _bearer(response.request)
             with closed_on_error(response):
-                header = self._authorizer.answer(challenge, rejected=rejected, attempts=attempts, http=http)
+                header = answer_to(response, self._authorizer, attempts, http)
             if header is None:
                 break
             response = repeat(response, header, sent_with)
+        else:
+            response = prove_again(response, sent_with)
         return response
 
 
-def _bearer(request: requests.PreparedRequest) -> str | None:
-    """Return the token value a request carried; what another hook of the caller put there is not one."""
-    value = request.headers.get("Authorization")
-    return value if isinstance(value, str) and value.startswith("Bearer ") else None
+def worth_an_answer(response: requests.Response) -> bool:
+    """Tell whether another token may help where this answer came: a 401, or a 403 that names the scopes it lacks."""
+    if response.status_code not in (401, 403):
+        return False
+    challenge, carried = challenge_of(response), presented_on(response.request)
+    if challenge.proof_refused and carried is not None and carried.prover is not None:
+        logger.warning("%s refuses our proof (%s)", without_query(response.request.url or ""), challenge.error)
+        return False  # every token would need such a proof
+    return response.status_code == 401 or challenge.insufficient_scope
+
+
+def answer_to(
+    response: requests.Response, authorizer: Authorizer, attempts: Attempts, http: Transport
+) -> Presented | None:
+    """Return a better token after a 401 or 403, or None when nothing is left to do. Raises as ``Authorizer.answer``.
+
+    Args:
+        response: The answer.
+        authorizer: Knows the token to send.
+        attempts: What was tried for this request so far.
+        http: Reaches servers the way the caller's request did.
+    """
+    # A nonce that came before there was anything to prove is good for the first proof.
+    authorizer.held.provers.heard.hear_nonce(response.request.url or "", response.headers)
+    rejected = presented_on(response.request)  # what another hook of the caller put there is not one
+    return authorizer.answer(challenge_of(response), rejected=rejected, attempts=attempts, http=http)

@@ -65,8 +65,10 @@ def test_the_public_names_and_their_defaults_are_what_people_call() -> None:
     named = {"server_name": empty, "server_url": empty}
     assert signature("ensure_authenticated_mcp") == {**named, "scopes": None}
     assert signature("ensure_authenticated") == {"server_name": empty, "oauth_config": empty}
-    assert signature("prepare_headers_for_mcp_server") == {**named, "scopes": None, "extra_headers": None}
-    assert signature("prepare_server_headers") == {"server_config": empty, "extra_headers": None}
+    one_request = {"method": "GET", "url": None}
+    headers = {"scopes": None, "extra_headers": None}
+    assert signature("prepare_headers_for_mcp_server") == {**named, **headers, **one_request}
+    assert signature("prepare_server_headers") == {"server_config": empty, "extra_headers": None, "method": "GET"}
     assert signature("get_authorization_header") == {"server_name": empty}
     assert signature("authenticated_request") == {
         **named,

@@ -13,6 +13,7 @@ from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
 from ..protocol.challenge import Challenge
+from ..protocol.presented import Presented
 from ..protocol.scopes import union
 from ..protocol.transport import Transport
 from ..stores import TokenManager
@@ -65,11 +66,18 @@ class Authorizer:
     ) -> None:
         """Read and send nothing yet."""
         self.server_url, self.options, self.http = server_url, options, http
-        self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer)
+        self.held = Held(
+            manager,
+            server_url,
+            name,
+            client_id=options.client_id,
+            issuer=options.issuer,
+            bound_only=options.dpop is True,
+        )
         self._asking = Asking(self.held, options, prompt, grant)
         self._stepped_up: set[frozenset[str]] = set()
 
-    def current(self) -> str | None:
+    def current(self) -> Presented | None:
         """Return the ``Authorization`` value to send now, renewed when it is about to expire; None without one.
 
         Raises:
@@ -79,7 +87,7 @@ class Authorizer:
             return self.held.header
         return self._current_after_all()
 
-    def _current_after_all(self) -> str | None:
+    def _current_after_all(self) -> Presented | None:
         held = self.held
         try:
             record = held.load()
@@ -108,7 +116,9 @@ class Authorizer:
         else:
             self._asking.obtain_again(self.http)
 
-    def answer(self, challenge: Challenge, *, rejected: str | None, attempts: Attempts, http: Transport) -> str | None:
+    def answer(
+        self, challenge: Challenge, *, rejected: str | None, attempts: Attempts, http: Transport
+    ) -> Presented | None:
         """Return a better ``Authorization`` value after a 401 or 403, or None when nothing is left to do.
 
         Args:
@@ -141,7 +151,9 @@ class Authorizer:
         self._asking.ask(http, challenge=challenge, rejected=rejected)
         return self.held.header
 
-    def _step_up(self, challenge: Challenge, rejected: str | None, attempts: Attempts, http: Transport) -> str | None:
+    def _step_up(
+        self, challenge: Challenge, rejected: str | None, attempts: Attempts, http: Transport
+    ) -> Presented | None:
         self.held.load()
         needed = frozenset(union(self.held.scopes, challenge.scopes))
         if not challenge.scopes or needed in attempts.asked_for:
@@ -190,6 +202,13 @@ class Authorizer:
         elif not set(wanted) <= set(self.held.scopes):
             self._asking.ask(self.http, rejected=self.held.header, scopes=union(self.held.scopes, wanted))
         return self.signed_in()
+
+    def ensure_presented(self, scopes: Iterable[str] | None = None) -> Presented:
+        """Do as :meth:`ensure`, and return the tokens as requests carry them."""
+        self.ensure(scopes)
+        header = self.held.header
+        assert header is not None  # noqa: S101  (what is ensured is held)
+        return header
 
     def sign_out(self, *, forget: bool = False) -> bool:
         """Remove the tokens here, then revoke them at the server; they are gone here even if that fails.

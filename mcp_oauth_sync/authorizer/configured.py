@@ -15,7 +15,7 @@ from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
 from ..stores import TokenManager
-from .held import keep_or_warn
+from .keeping import keep_or_warn
 from .refresh import dead
 
 logger = logging.getLogger(__name__)

@@ -6,17 +6,20 @@ import logging
 import os
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..exceptions import TokenStorageError, UnsavedTokensWarning
+import attrs
+
+from ..exceptions import TokenStorageError
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
+from ..protocol.presented import Presented, Provers
 from ..protocol.scopes import union
 from ..stores import TokenManager
-from ..urls import canonical_resource, covers, without_query
+from ..urls import without_query
+from .keeping import keep_or_warn, require_ours
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +38,13 @@ class Held:
             issuer has a sign-in of its own there when the one found belongs to another.
         client_id: The caller's own client; None takes whoever signed in.
         issuer: The authorization server that has to have issued the tokens; None takes any.
+        bound_only: Whether tokens that are not bound to a key are no tokens.
 
     Attributes:
         named: Whether a caller chose the name.
         header: The ``Authorization`` value of the tokens held; None when signed out.
         good_until: Until when (monotonic seconds) the header needs no second thought.
+        provers: Gives what proves that the tokens are ours.
     """
 
     def __init__(
@@ -50,11 +55,13 @@ class Held:
         *,
         client_id: str | None = None,
         issuer: str | None = None,
+        bound_only: bool = False,
     ) -> None:
         """Read nothing yet."""
-        self._client_id, self._issuer = client_id, issuer
+        self._client_id, self._issuer, self._bound_only = client_id, issuer, bound_only
         self.manager, self.server_url = manager, server_url
-        self.header: str | None = None
+        self.header: Presented | None = None
+        self.provers = Provers(without_query(server_url))
         self.good_until = NEVER
         self.named, self._name = name is not None, name
         self._record: ServerRecord | None = None
@@ -127,8 +134,10 @@ class Held:
                 else:
                     name, record = self._name, self.manager.load_record(self._name)
                 if record is not None:
-                    self._require_ours(record, name)
+                    require_ours(record, self.server_url, name, store=self.manager.store.name)
                     self._name = name
+                if record and record.tokens and self._bound_only and not record.tokens.bound:
+                    record = attrs.evolve(record, tokens=None)
                 self._adopt(record)
             return self._record
 
@@ -195,28 +204,11 @@ class Held:
             self._adopt(None)
             return record
 
-    def _require_ours(self, record: ServerRecord, name: str) -> None:
-        """Refuse a name that was given to another server: its tokens are not for us."""
-        theirs, ours = record.server_url, self.server_url
-        if not theirs or canonical_resource(theirs) == canonical_resource(ours):
-            return
-        if record.resource and covers(record.resource, ours):
-            return
-        raise TokenStorageError(
-            f"The sign-in {name!r} is one at {without_query(theirs)}, not at {without_query(ours)}; it was not used.",
-            hint=f"Choose another name, or remove it with 'mcp-oauth-sync clear {name}'.",
-            store=self.manager.store.name,
-            name=name,
-        )
-
     def _adopt(self, record: ServerRecord | None) -> None:
+        header = self.provers.present(record)
         tokens = record.tokens if record else None
-        self._record = record
-        if tokens is None:
-            self.good_until, self.header = NEVER, None
-            return
-        self.header = tokens.get_authorization_header()
-        self.good_until = time.monotonic() + tokens.seconds_left() - tokens.leeway
+        self._record, self.header = record, header  # token and key are one object: no request mixes two sign-ins
+        self.good_until = NEVER if tokens is None else time.monotonic() + tokens.seconds_left() - tokens.leeway
 
 
 #: Every sign-in held, so that a forked child can renew their guards: the threads that hold them are not there.
@@ -230,16 +222,3 @@ def _renew_guards() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_guards)
-
-
-def keep_or_warn(manager: TokenManager, name: str, record: ServerRecord) -> bool:
-    """Store a record; where that fails, say so without losing what was just obtained. Tell whether it is stored."""
-    try:
-        manager.save_record(name, record)
-    except TokenStorageError as failure:
-        if record.tokens is None:
-            logger.warning("the sign-in that ended is still stored: %s", failure.message)
-        else:
-            warnings.warn(f"The sign-in is good but not stored: {failure}", UnsavedTokensWarning, stacklevel=3)
-        return False
-    return True

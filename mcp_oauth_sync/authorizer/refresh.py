@@ -13,6 +13,7 @@ from ..grants.refresh_token import BACKOFF, renew
 from ..models.client import DYNAMIC
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
+from ..protocol.presented import Presented
 from ..protocol.proofs import Proofs
 from ..protocol.token_response import CLIENT_ERRORS
 from ..protocol.transport import Transport
@@ -29,7 +30,7 @@ class Renewal(NamedTuple):
         adopted: Whether somebody else had got it.
     """
 
-    header: str | None
+    header: Presented | None
     adopted: bool = False
 
 
@@ -75,7 +76,12 @@ def _in_turn(
     if not record.can_refresh():
         return Renewal(None)
     try:
-        proofs = Proofs(issuer=record.issuer, client_key=options.client_key)
+        proofs = Proofs(
+            issuer=record.issuer,
+            client_key=options.client_key,
+            dpop=held.provers.of(record),
+            insist=options.dpop is True,
+        )
         held.save(renew(http, record, backoff=backoff, extra=options.token_params, proofs=proofs))
     except RefreshRejectedError as failure:
         return _after_rejection(held, record, rejected, failure)
@@ -111,7 +117,7 @@ def dead(record: ServerRecord, error: str | None) -> ServerRecord:
     registration = record.registration
     if error in CLIENT_ERRORS and registration is not None and registration.source == DYNAMIC:
         registration = None
-    return attrs.evolve(record, tokens=None, registration=registration)
+    return attrs.evolve(record, tokens=None, registration=registration, dpop_key=None)
 
 
 def refresh_with_patience(held: Held, rejected: str | None, http: Transport, *, options: SignInOptions) -> Renewal:

@@ -19,14 +19,17 @@ from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..models.switches import Switches
 from ..models.tokens import OAuthTokens
+from ..protocol.binding import select_binding
 from ..protocol.challenge import Challenge, select_challenge
 from ..protocol.documents import Trace
+from ..protocol.dpop import build_key
+from ..protocol.presented import Provers
 from ..protocol.proofs import Proofs
 from ..protocol.scopes import select_scopes
 from ..protocol.server_metadata import same_issuer
 from ..protocol.transport import Transport
 from ..sign_in import SignIn
-from ..urls import is_loopback, require_secure
+from ..urls import is_loopback, require_secure, without_query
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +78,7 @@ class KnownServer:
         self.registration = self.record.registration
         self.concessions = Concessions()
         self._challenge: Challenge | None = None
+        self._provers = Provers(without_query(server_url))
         self._resource_asked = False
         self._said: tuple[str, ...] = ()
         self._trace = Trace()
@@ -213,11 +217,29 @@ class KnownServer:
             options=options,
             saved=self.registration,
             switches=switches,
+            dpop_key=build_key() if self._binds(server) else None,
+        )
+
+    def _binds(self, server: AuthorizationServerMetadata) -> bool:
+        """Tell whether the sign-in asks for tokens that are bound to a key."""
+        challenge = self._challenge or Challenge()
+        return select_binding(
+            self.options.dpop,
+            self.server_url,
+            challenge=challenge,
+            resource=self.protected_resource,
+            server=server,
+            bound_before=challenge.insufficient_scope and self.record.dpop_key is not None,
         )
 
     def _proofs(self, record: ServerRecord) -> Proofs:
         """Return what goes with requests about a record's tokens beyond its registration."""
-        return Proofs(issuer=record.issuer, client_key=self.options.client_key)
+        return Proofs(
+            issuer=record.issuer,
+            client_key=self.options.client_key,
+            dpop=self._provers.of(record),
+            insist=self.options.dpop is True,
+        )
 
     def _known_client(self) -> ClientRegistration | None:
         """Return who we are without becoming anybody new."""

@@ -6,14 +6,16 @@ import logging
 
 import attrs
 
-from ..exceptions import InsecureURLError, RegistrationError, RevocationError
+from ..exceptions import AuthorizationError, InsecureURLError, RegistrationError, RevocationError
 from ..grants.base import Grant
 from ..grants.refresh_token import nothing_to_refresh_with, renew
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.tokens import OAuthTokens
+from ..protocol.proofs import Proofs
 from ..protocol.revocation import revoke_token
 from ..protocol.server_metadata import same_issuer
 from ..sign_in import SignIn
+from ..urls import require_same_origin
 from .known import KnownServer
 
 logger = logging.getLogger(__name__)
@@ -88,6 +90,24 @@ class RenewingClient(KnownServer):
             )
         return self._keep(renew(self.http, record, extra=self.options.token_params, proofs=self._proofs(record)))
 
+    def headers(self, method: str = "GET", url: str | None = None) -> dict[str, str]:
+        """Return the headers for one request with the tokens held: ``Authorization``, and ``DPoP`` where they need it.
+
+        Args:
+            method: The request's method.
+            url: Where it goes; None means the server's own URL.
+
+        Raises:
+            AuthorizationError: There are no tokens, or no proof can be made.
+            InsecureURLError: ``url`` is on another origin than the server.
+            StoreCorruptError: The key that the tokens are bound to cannot be read.
+        """
+        where = require_same_origin(url, self.server_url)
+        header = self._provers.present(self.record)
+        if header is None:
+            raise AuthorizationError("This client holds no tokens.", hint="Call authorize() first.")
+        return header.headers(method, where)
+
     def revoke_token(self, token: str, token_type_hint: str | None = None) -> bool:
         """Revoke a token; tell whether the server confirmed it. RFC 7009.
 
@@ -107,7 +127,7 @@ class RenewingClient(KnownServer):
                 registration,
                 token,
                 token_type_hint=token_type_hint,
-                proofs=self._proofs(self.record),
+                proofs=Proofs(issuer=self.record.issuer, client_key=self.options.client_key),
             )
         except (RevocationError, InsecureURLError, RegistrationError) as failure:
             logger.warning("%s", failure.message)

@@ -67,6 +67,7 @@ def build_request(
     context: GrantContext, registration: ClientRegistration, redirect_uri: str, state: str
 ) -> AuthorizationRequest:
     """Build the request of one sign-in. Raises as :func:`build_authorization_request`."""
+    prover = context.proofs.dpop if context.server.dpop_signing_alg_values_supported else None
     return build_authorization_request(
         context.server,
         client_id=registration.client_id,
@@ -77,6 +78,7 @@ def build_request(
         extra=context.options.authorize_params,
         allow_loopback=context.http.allow_loopback,
         iss_may_be_missing=context.switches.allow_missing_iss,
+        dpop_jkt=None if prover is None else prover.thumbprint,
     )
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import requests
 
 from ..authorizer import Authorizer
 from ..authorizer.configured import Configured
-from ..exceptions import InsecureURLError
 from ..models.config import OAuthConfig
 from ..models.options import SignInOptions
 from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
+from ..protocol.presented import Presented
 from ..protocol.transport import Transport
 from ..stores import TokenManager, default_manager
-from ..urls import is_loopback, require_secure, same_origin, without_query
+from ..urls import is_loopback, require_same_origin, require_secure
+from .headers import HeaderGiver
 from .signed import Signed
 from .two_step import SignsInElsewhere
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..grants.base import Grant
 
 
-class OAuthHandler(SignsInElsewhere):
+class OAuthHandler(HeaderGiver, SignsInElsewhere):
     """Keeps the sign-ins of many servers, each under a name.
 
     Args:
@@ -96,64 +97,6 @@ class OAuthHandler(SignsInElsewhere):
         )
         return configured.ensure()
 
-    def prepare_headers_for_mcp_server(
-        self,
-        server_name: str,
-        server_url: str,
-        scopes: Iterable[str] | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> dict[str, str]:
-        """Return headers with a good token: for SSE, for a WebSocket handshake, for another library.
-
-        Args:
-            server_name: Name of the sign-in.
-            server_url: The MCP server.
-            scopes: Scopes the token has to cover; None follows the server.
-            extra_headers: Further headers.
-
-        Raises:
-            OAuthError: As :meth:`ensure_authenticated_mcp`.
-        """
-        tokens = self.ensure_authenticated_mcp(server_name, server_url, scopes)
-        return _with_token(tokens, extra_headers)
-
-    def prepare_headers_with_oauth_config(
-        self, server_name: str, oauth_config: OAuthConfig, extra_headers: Mapping[str, str] | None = None
-    ) -> dict[str, str]:
-        """Return headers with a good token from explicit endpoints. Raises as :meth:`ensure_authenticated`."""
-        return _with_token(self.ensure_authenticated(server_name, oauth_config), extra_headers)
-
-    def prepare_server_headers(
-        self, server_config: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None
-    ) -> dict[str, str]:
-        """Return headers for a server described by a mapping.
-
-        Args:
-            server_config: ``name`` and ``url``; optional ``scopes`` and ``headers``. A server with a
-                ``command`` instead of a ``url`` takes its credentials from the environment and gets none here.
-            extra_headers: Further headers.
-
-        Raises:
-            ValueError: ``name`` or ``url`` is missing.
-            OAuthError: As :meth:`ensure_authenticated_mcp`.
-        """
-        headers = {**(server_config.get("headers") or {}), **(extra_headers or {})}
-        if "command" in server_config:
-            return headers
-        name, url = server_config.get("name"), server_config.get("url")
-        if not name or not url:
-            raise ValueError("a server is described by its 'name' and 'url'")
-        return self.prepare_headers_for_mcp_server(name, url, server_config.get("scopes"), headers)
-
-    def get_authorization_header(self, server_name: str) -> str | None:
-        """Return the ``Authorization`` value stored under a name; None without one that is good now.
-
-        Raises:
-            TokenStorageError: The store cannot be read.
-        """
-        tokens = self.token_manager.load_tokens(server_name)
-        return None if tokens is None or tokens.is_expired() else tokens.get_authorization_header()
-
     def authenticated_request(
         self,
         server_name: str,
@@ -181,13 +124,9 @@ class OAuthHandler(SignsInElsewhere):
             RequestNotRepeatedError: The new token is good, but the body was used up by the first attempt.
             OAuthError: As :meth:`ensure_authenticated_mcp`.
         """
-        if not same_origin(url, server_url):
-            raise InsecureURLError(
-                f"{without_query(url)} is not on the origin of {without_query(server_url)}; the token was not sent.",
-                hint="Tokens go only to the server they were made for.",
-            )
+        require_same_origin(url, server_url)
         authorizer = self._authorizer(server_name, server_url)
-        header = authorizer.ensure(scopes).get_authorization_header()
+        header = authorizer.ensure_presented(scopes)
         signed = Signed(authorizer, header, repeats=1 if retry_on_401 else 0)
         response = self._session.request(method, url, auth=signed, **kwargs)
         response.raise_for_status()
@@ -222,6 +161,9 @@ class OAuthHandler(SignsInElsewhere):
         self._forget(server_name)
         return self._authorizer(server_name, url).sign_out()
 
+    def _presented(self, server_name: str, server_url: str, scopes: Iterable[str] | None) -> Presented:
+        return self._authorizer(server_name, server_url).ensure_presented(scopes)
+
     def _authorizer(self, server_name: str, server_url: str) -> Authorizer:
         host = require_secure(server_url, "MCP server URL").hostname
         key = (server_name, server_url)
@@ -244,7 +186,3 @@ class OAuthHandler(SignsInElsewhere):
     def _forget(self, server_name: str) -> None:
         for key in [key for key in list(self._authorizers) if key[0] == server_name]:
             self._authorizers.pop(key, None)
-
-
-def _with_token(tokens: OAuthTokens, extra_headers: Mapping[str, str] | None) -> dict[str, str]:
-    return {**(extra_headers or {}), "Authorization": tokens.get_authorization_header()}

@@ -9,8 +9,9 @@ import requests
 from requests.auth import AuthBase
 
 from ..authorizer import Attempts, Authorizer
-from ..protocol.challenge import select_challenge
-from ..repeat import closed_on_error, drain, repeat, shield_redirect
+from ..protocol.presented import Presented, hear, present
+from ..repeat import closed_on_error, drain, prove_again, repeat, shield_redirect
+from ..signing import answer_to, worth_an_answer
 from ..urls import same_origin
 
 
@@ -19,18 +20,19 @@ class Signed(AuthBase):
 
     Args:
         authorizer: Knows a better token when the server answers 401.
-        header: The ``Authorization`` value to send first.
-        repeats: How often the request may be sent again.
+        header: The token to send first.
+        repeats: How often the request may be sent again with another token; 0 never sends it again at all.
     """
 
-    def __init__(self, authorizer: Authorizer, header: str, *, repeats: int) -> None:
+    def __init__(self, authorizer: Authorizer, header: Presented, *, repeats: int) -> None:
         """Sign nothing yet."""
         self.authorizer, self.header, self.repeats = authorizer, header, repeats
+        self._may_repeat = repeats > 0
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token on the request and watch for its answer."""
-        request.headers["Authorization"] = self.header
-        request.hooks["response"].append(self._after)
+        present(request, self.header)
+        request.hooks["response"] += [hear, self._after]
         return request
 
     def _after(self, response: requests.Response, **sent_with: Any) -> requests.Response:
@@ -38,14 +40,15 @@ class Signed(AuthBase):
         authorizer = self.authorizer
         if not same_origin(response.request.url or "", authorizer.server_url):
             return response
-        if response.status_code == 401 and self.repeats:
+        if self._may_repeat:
+            response = prove_again(response, sent_with)
+        if response.status_code == 401 and self.repeats and worth_an_answer(response):
             self.repeats -= 1
             drain(response, sent_with)
-            challenge = select_challenge([response.headers.get("WWW-Authenticate", "")])
             http = attrs.evolve(authorizer.http.like(response, sent_with), connection=None)
             with closed_on_error(response):
-                better = authorizer.answer(challenge, rejected=self.header, attempts=Attempts(), http=http)
-            response = response if better is None else repeat(response, better, sent_with)
+                better = answer_to(response, authorizer, Attempts(), http)
+            response = response if better is None else prove_again(repeat(response, better, sent_with), sent_with)
         if response.is_redirect:
             shield_redirect(response, authorizer.server_url)
         return response

@@ -19,7 +19,7 @@ from .secret import secret_texts
 #: Parameters that carry the protection of the flow; callers may not set them.
 PROTECTED_PARAMETERS = frozenset(
     "response_type client_id redirect_uri state code_challenge code_challenge_method resource scope grant_type code "
-    "code_verifier refresh_token client_secret client_assertion client_assertion_type device_code".split()
+    "code_verifier refresh_token client_secret client_assertion client_assertion_type device_code dpop_jkt".split()
 )
 
 

@@ -54,6 +54,11 @@ class OAuthTokens:
         """The granted scopes, empty when unknown."""
         return tuple((self.scope or "").split())
 
+    @property
+    def bound(self) -> bool:
+        """Whether the token is bound to a key: each request with it needs a proof, too. RFC 9449 section 7.1."""
+        return self.token_type.lower() == "dpop"
+
     def is_expired(self, *, now: float | None = None) -> bool:
         """Tell whether the token is past its time, or so near that it should be renewed first.
 
@@ -73,9 +78,12 @@ class OAuthTokens:
         return min(self.expires_at - (time.time() if now is None else now), self.expires_in)
 
     def get_authorization_header(self) -> str:
-        """Return the value of the ``Authorization`` header. RFC 6750 section 2.1, RFC 9449 section 7.1."""
-        scheme = "DPoP" if self.token_type.lower() == "dpop" else "Bearer"
-        return Secret(f"{scheme} {self.access_token}")
+        """Return the value of the ``Authorization`` header. RFC 6750 section 2.1, RFC 9449 section 7.1.
+
+        It is all that a bearer token needs. One that is ``bound`` to a key goes with a proof of its own for each
+        request: :meth:`OAuth.headers() <mcp_oauth_sync.OAuth.headers>` gives both.
+        """
+        return Secret(f"{'DPoP' if self.bound else 'Bearer'} {self.access_token}")
 
     def to_dict(self) -> dict[str, object]:
         """Return every field by name, secrets included; None is left out."""

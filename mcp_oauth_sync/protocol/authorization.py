@@ -79,6 +79,7 @@ def build_authorization_request(
     extra: Mapping[str, str] | None = None,
     allow_loopback: bool = True,
     iss_may_be_missing: bool = False,
+    dpop_jkt: str | None = None,
 ) -> AuthorizationRequest:
     """Build the URL that the person opens. RFC 6749 section 4.1.1.
 
@@ -92,6 +93,7 @@ def build_authorization_request(
         extra: Further parameters.
         allow_loopback: False refuses an endpoint on this machine.
         iss_may_be_missing: Whether an answer without the promised ``iss`` is taken.
+        dpop_jkt: Thumbprint of the key that the code is to be bound to (RFC 9449 section 10); None binds it to none.
 
     Raises:
         InsecureURLError: The endpoint may not be opened in a browser, or the redirect URI is neither https nor on the
@@ -116,6 +118,8 @@ def build_authorization_request(
         parameters["scope"] = " ".join(scopes)
     if resource is not None:
         parameters["resource"] = resource
+    if dpop_jkt is not None:
+        parameters["dpop_jkt"] = dpop_jkt
     return AuthorizationRequest(
         url=Secret(with_query(server.authorization_endpoint, urlencode(parameters))),
         issuer=server.issuer or None,

@@ -1,4 +1,4 @@
-"""Reading ``WWW-Authenticate``. RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1."""
+"""Reading ``WWW-Authenticate``. RFC 9110 s11.6.1, RFC 6750 section 3, RFC 9728 section 5.1, RFC 9449 section 7.1."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 import attrs
+
+from .dpop import ALGORITHM, NONCE_WANTED, PROOF_REFUSED
+
+BEARER, DPOP = "bearer", "dpop"
 
 _SEPARATOR = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -27,6 +31,8 @@ class Challenge:
         error_description: The server's words, not yet made printable, or None.
         scope: Scopes needed for this request, as on the wire, or None.
         resource_metadata: Where the protected resource metadata is, or None.
+        dpop_offered: Tokens bound to a key are taken, with proofs that we can make (RFC 9449 section 7.1).
+        dpop_only: No others are.
     """
 
     scheme: str = ""
@@ -34,6 +40,8 @@ class Challenge:
     error_description: str | None = None
     scope: str | None = None
     resource_metadata: str | None = None
+    dpop_offered: bool = False
+    dpop_only: bool = False
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -44,6 +52,11 @@ class Challenge:
     def insufficient_scope(self) -> bool:
         """Whether the token is good but its scopes do not suffice. RFC 6750 section 3.1."""
         return self.error == "insufficient_scope"
+
+    @property
+    def proof_refused(self) -> bool:
+        """Whether it is about the proof, of which the token is innocent. RFC 9449 sections 9 and 12.2."""
+        return self.scheme == DPOP and self.error in (NONCE_WANTED, PROOF_REFUSED)
 
 
 def parse_challenges(headers: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -91,11 +104,13 @@ def _read_value(text: str, position: int) -> tuple[str | None, int]:
     return text[position:end] or None, end
 
 
-def select_challenge(headers: Iterable[str]) -> Challenge:
+def select_challenge(headers: Iterable[str], *, sent: str | None = None) -> Challenge:
     """Return the challenge to answer: Bearer or DPoP, preferably one that names its metadata.
 
     Args:
         headers: The values of all ``WWW-Authenticate`` lines; none gives an empty challenge.
+        sent: The ``Authorization`` value that was refused: what is said about its own scheme comes first. None when
+            none was sent.
     """
     usable = [
         Challenge(
@@ -104,9 +119,20 @@ def select_challenge(headers: Iterable[str]) -> Challenge:
             error_description=parameters.get("error_description"),
             scope=parameters.get("scope") or None,
             resource_metadata=parameters.get("resource_metadata") or None,
+            dpop_offered=scheme == DPOP and ALGORITHM in parameters.get("algs", ALGORITHM).split(),
         )
         for scheme, parameters in parse_challenges(headers)
-        if scheme in ("bearer", "dpop")
+        if scheme in (BEARER, DPOP)
     ]
-    usable.sort(key=lambda found: (found.resource_metadata is None, found.scheme != "bearer"))
-    return usable[0] if usable else Challenge()
+    if not usable:
+        return Challenge()
+    if sent is not None and sent.lower().startswith(f"{DPOP} "):
+        usable.sort(key=lambda found: (found.scheme != DPOP, found.resource_metadata is None))
+    else:
+        usable.sort(key=lambda found: (found.resource_metadata is None, found.scheme != BEARER))
+    return attrs.evolve(
+        usable[0],
+        resource_metadata=next((found.resource_metadata for found in usable if found.resource_metadata), None),
+        dpop_offered=any(found.dpop_offered for found in usable),
+        dpop_only=all(found.scheme == DPOP for found in usable),
+    )

@@ -151,7 +151,7 @@ def poll_once(
         return NotYet(fault=fault, retry_after=reply.retry_after())
     try:
         return read_granted(
-            reply, endpoint, registration, what="the device code", scope=scope, now=now, bound=proofs.dpop is not None
+            reply, endpoint, registration, what="the device code", scope=scope, now=now, proofs=proofs
         )
     except TokenExchangeError as failure:
         failure.hint = failure.hint or AGAIN

@@ -23,11 +23,13 @@ class Proofs:
         issuer: The authorization server: whom assertions are for.
         client_key: What assertions are signed with; None for clients without ``private_key_jwt``.
         dpop: What tokens are bound to; None for bearer tokens.
+        insist: Whether tokens that are not bound are refused.
     """
 
     issuer: str = ""
     client_key: ClientKey | None = attrs.field(default=None, repr=False)
     dpop: Prover | None = attrs.field(default=None, repr=False)
+    insist: bool = False
 
 
 #: Nothing beyond the registration.

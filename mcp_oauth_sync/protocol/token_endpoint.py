@@ -157,9 +157,7 @@ def request_tokens(
     if failed is TokenRefreshError and resource is not None and resource_refused(reply):
         logger.warning("%s refused the resource parameter; refreshing once without it", without_query(endpoint))
         reply = post_to_endpoint(http, endpoint, registration, fields, failed, proofs)
-    return read_granted(
-        reply, endpoint, registration, what=what, scope=scope, now=now, failed=failed, bound=proofs.dpop is not None
-    )
+    return read_granted(reply, endpoint, registration, what=what, scope=scope, now=now, failed=failed, proofs=proofs)
 
 
 def post_to_endpoint(
@@ -172,7 +170,10 @@ def post_to_endpoint(
     *,
     what: str = "token endpoint",
 ) -> Reply:
-    """Post one form as the client that we are.
+    """Post one form as the client that we are, with a proof of the key that tokens are bound to.
+
+    A proof that is refused is made again once for each reason that another one can help with: the server's nonce, the
+    server's clock.
 
     Raises:
         InsecureURLError: The endpoint may not be contacted.
@@ -180,12 +181,19 @@ def post_to_endpoint(
         TokenRefreshError: No usable answer came.
         AuthorizationError: No usable answer came.
         RegistrationError: The client's key cannot be used.
+        AuthorizationError: The extra that makes proofs is not installed.
     """
-    headers, identity = build_client_authentication(registration, proofs)
-    try:
-        return http.post_form(endpoint, {**fields, **identity}, what=what, headers=headers)
-    except TransportFailure as failure:
-        raise failed(
-            f"The {what} {without_query(endpoint)} could not be used: {failure.message}.",
-            hint=failure.hint or "This is a fault of the network or the server; try again.",
-        ) from failure.with_traceback(None)
+    prover, corrected = proofs.dpop, set[str]()
+    while True:
+        headers, identity = build_client_authentication(registration, proofs)  # an assertion serves once
+        sign = None if prover is None else prover.sign
+        try:
+            reply = http.post_form(endpoint, {**fields, **identity}, what=what, headers=headers, sign=sign)
+        except TransportFailure as failure:
+            raise failed(
+                f"The {what} {without_query(endpoint)} could not be used: {failure.message}.",
+                hint=failure.hint or "This is a fault of the network or the server; try again.",
+            ) from failure.with_traceback(None)
+        error = reply.oauth_error()[0] if reply.status in (400, 401) else None
+        if prover is None or not prover.can_do_better(reply.url, reply.headers, error=error, corrected=corrected):
+            return reply

@@ -11,6 +11,8 @@ from ..models.client import ClientRegistration
 from ..models.document import Document, MalformedDocument, required_text, text
 from ..models.tokens import OAuthTokens
 from ..urls import without_query
+from .dpop import NONCE_WANTED, PROOF_REFUSED
+from .proofs import NO_PROOFS, Proofs
 from .remedies import refuses_resource, remedy
 from .reply import Reply
 
@@ -18,7 +20,7 @@ Failure = type[TokenExchangeError] | type[TokenRefreshError]
 
 #: Errors after which the same refresh token will never work again.
 DEFINITIVE = frozenset({"invalid_grant", "invalid_client", "unauthorized_client", "invalid_refresh_token"})
-_PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+_PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down", NONCE_WANTED, PROOF_REFUSED})
 _PASSING_STATUS = frozenset({408, 425, 429})
 #: Errors that say the client itself is unknown or not allowed.
 CLIENT_ERRORS = frozenset({"invalid_client", "unauthorized_client"})
@@ -38,6 +40,8 @@ def read_expires_in(document: Document) -> float | None:
         return None
     return seconds if 0 < seconds < 1e11 else None
 
+
+_CLOCK = "The server does not accept proofs of this machine (DPoP): compare its clock with the server's."
 
 # RFC 6749 section 3.3, without insisting on single spaces.
 _SCOPE = re.compile(r"[ !#-\[\]-~]*[!#-\[\]-~][ !#-\[\]-~]*")
@@ -98,7 +102,7 @@ def read_granted(
     scope: str | None,
     now: float,
     failed: Failure = TokenExchangeError,
-    bound: bool = False,
+    proofs: Proofs = NO_PROOFS,
 ) -> Granted:
     """Return what an answer gives.
 
@@ -110,7 +114,7 @@ def read_granted(
         scope: What an answer without ``scope`` means; None when unknown.
         now: Wall-clock seconds when the request was sent.
         failed: The kind of error when it gives no tokens.
-        bound: Whether the tokens were asked to be bound to a key.
+        proofs: What went with the request: whether tokens were asked to be bound to a key, and have to be.
 
     Raises:
         TokenExchangeError: There are no tokens in it; or, with ``failed``:
@@ -120,12 +124,18 @@ def read_granted(
     if reply.status not in (200, 201) or document is None or document.get("error"):
         raise refusal(reply, endpoint, failed, what=what)
     try:
-        tokens = parse_token_response(document, requested_scope=scope, now=now, bound=bound)
+        tokens = parse_token_response(document, requested_scope=scope, now=now, bound=proofs.dpop is not None)
     except MalformedDocument as defect:
         raise failed(
             f"The answer of the token endpoint {without_query(endpoint)} cannot be used: {defect}.",
             status=reply.status,
         ) from None
+    if proofs.insist and not tokens.bound:
+        raise failed(
+            f"The token endpoint {without_query(endpoint)} gave a token that is not bound to a key; it was not used.",
+            hint="Leave dpop= out to take what the server gives.",
+            status=reply.status,
+        )
     return Granted(tokens=tokens, registration=registration)
 
 
@@ -159,6 +169,7 @@ def refusal(reply: Reply, endpoint: str, failed: Failure, *, what: str) -> OAuth
         message, hint = f"{where} rejected the refresh token: {said}.", "Sign in again."
         return RefreshRejectedError(message, hint=hint, error=error, error_description=description, status=status)
     message, hint = f"{where} did not refresh the token: {said}.", "What is stored was kept; try again."
+    hint = _CLOCK if error == PROOF_REFUSED else hint
     refused = TokenRefreshError(message, hint=hint, error=error, error_description=description, status=status)
     refused.retry_after = reply.retry_after()
     refused.transient = error is None or is_passing(reply)
@@ -168,4 +179,4 @@ def refusal(reply: Reply, endpoint: str, failed: Failure, *, what: str) -> OAuth
 def _exchange_hint(error: str | None, description: str | None) -> str | None:
     if error in CLIENT_ERRORS and not refuses_resource(error, description):
         return "The authorization server does not know this client: check client_id, and client_secret or client_key."
-    return remedy(error, description)
+    return _CLOCK if error == PROOF_REFUSED else remedy(error, description)

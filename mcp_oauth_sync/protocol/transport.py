@@ -35,6 +35,7 @@ MAX_REDIRECTS = 3
 
 Timeout = float | tuple[float | None, float | None] | None
 Headers = Mapping[str, str]
+Sign = Callable[[requests.PreparedRequest], None]
 
 
 def _no_headers(_: str) -> Headers:
@@ -111,11 +112,19 @@ class Transport:
             reply = self.send("GET", target, what=what)
         return reply
 
-    def post_form(self, url: str, fields: Mapping[str, str], *, what: str, headers: Headers | None = None) -> Reply:
+    def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, str],
+        *,
+        what: str,
+        headers: Headers | None = None,
+        sign: Sign | None = None,
+    ) -> Reply:
         """Post a form. Raises as :meth:`get`."""
         body = Secret(urlencode(fields))
         sent = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
-        return self.send("POST", url, what=what, body=body, headers=sent)
+        return self.send("POST", url, what=what, body=body, headers=sent, sign=sign)
 
     def post_json(self, url: str, text: str, *, what: str, headers: Headers | None = None) -> Reply:
         """Post a JSON text. Raises as :meth:`get`."""
@@ -123,9 +132,25 @@ class Transport:
         return self.send("POST", url, what=what, body=Secret(text), headers=sent)
 
     def send(
-        self, method: str, url: str, *, what: str, body: str | None = None, headers: Headers | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        what: str,
+        body: str | None = None,
+        headers: Headers | None = None,
+        sign: Sign | None = None,
     ) -> Reply:
-        """Make exactly one HTTP exchange. Raises as :meth:`get`."""
+        """Make exactly one HTTP exchange. Raises as :meth:`get`.
+
+        Args:
+            method: The HTTP method.
+            url: Where it goes.
+            what: What that is, for messages.
+            body: What is sent; None sends nothing.
+            headers: Further headers.
+            sign: Puts what depends on all of it on the request that goes out; None puts nothing.
+        """
         require_secure(url, what, allow_loopback=self.allow_loopback)
         request = requests.PreparedRequest()
         sent = {
@@ -139,6 +164,8 @@ class Transport:
             request.prepare(method=method, url=url, headers=sent, data=None if body is None else body.encode())
         except ValueError as failure:
             raise explain(failure) from None
+        if sign is not None:
+            sign(request)
         exchange = Exchange(self._adapter(url), request, self._settings(url))
         try:
             reply = exchange.run(self.deadline)

@@ -133,7 +133,7 @@ class TokenManager(SignIns):
                 return False
             if record.registration is None:
                 return self.delete_record(name)
-            self.save_record(name, attrs.evolve(record, tokens=None))
+            self.save_record(name, attrs.evolve(record, tokens=None, dpop_key=None))
             return True
 
     def save_client_registration(self, name: str, registration: ClientRegistration) -> None:

@@ -54,8 +54,15 @@ NEW_IN_2026 = (
 # The oldest servers have no protected resource metadata. No later revision requires these two.
 OLDEST = ("auth/2025-03-26-oauth-metadata-backcompat", "auth/2025-03-26-oauth-endpoint-fallback")
 
+# Extensions: what no revision requires, each at both wires.
+EXTENSIONS = (
+    "auth/dpop",
+    "auth/dpop-nonce",
+)
+
 REQUIRED = {"2025-11-25": BOTH, "2026-07-28": BOTH + NEW_IN_2026}
 RUNS = [(name, version) for version, names in REQUIRED.items() for name in names]
+RUNS += [(name, version) for version in REQUIRED for name in EXTENSIONS]
 RUNS += [(name, "2025-03-26") for name in OLDEST]
 
 
