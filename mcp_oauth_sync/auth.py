@@ -188,6 +188,19 @@ class OAuth(SignsInElsewhere):
         where = require_same_origin(url, self.server_url)
         return self._authorizer.ensure_presented().headers(method, where)
 
+    def take_nonce(self, headers: Mapping[str, str]) -> bool:
+        """Take the nonce of an answer that another library got from the server. RFC 9449 section 8.2.
+
+        After a 401 with the error ``use_dpop_nonce`` it belongs into the next proof: ask for :meth:`headers` again.
+
+        Args:
+            headers: The headers of the answer.
+
+        Returns:
+            Whether a nonce was among them.
+        """
+        return self._authorizer.held.provers.heard.hear_nonce(self.server_url, headers)
+
     def sign_in(self, scopes: Iterable[str] | None = None) -> OAuthTokens:
         """Ask the person now, whatever is stored.
 

@@ -69,6 +69,19 @@ class Scene:
         """A way to ask this person."""
         return CallbackPrompt(self.show)
 
+    # The servers
+
+    def offer_binding(self, *, only: bool = False, nonces: bool = False) -> None:
+        """Let both servers take tokens bound to keys.
+
+        Args:
+            only: Whether the MCP server takes no others.
+            nonces: Whether both want nonces in proofs.
+        """
+        self.az.dpop.offered = self.mcp.binding.offered = True
+        self.mcp.binding.only = only
+        self.az.dpop.wants_nonce = self.mcp.binding.wants_nonce = nonces
+
     # The client
 
     @property

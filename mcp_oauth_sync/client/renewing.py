@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import attrs
 
@@ -107,6 +108,14 @@ class RenewingClient(KnownServer):
         if header is None:
             raise AuthorizationError("This client holds no tokens.", hint="Call authorize() first.")
         return header.headers(method, where)
+
+    def take_nonce(self, headers: Mapping[str, str]) -> bool:
+        """Take the nonce of an answer of the server, for the next :meth:`headers`; tell whether one was there.
+
+        Args:
+            headers: The headers of the answer, such as a 401 with the error ``use_dpop_nonce``. RFC 9449 section 8.2.
+        """
+        return self._provers.heard.hear_nonce(self.server_url, headers)
 
     def revoke_token(self, token: str, token_type_hint: str | None = None) -> bool:
         """Revoke a token; tell whether the server confirmed it. RFC 7009.

@@ -13,6 +13,7 @@ from ..models.config import OAuthConfig
 from ..models.options import SignInOptions
 from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
+from ..protocol.dpop import Heard
 from ..protocol.presented import Presented
 from ..protocol.transport import Transport
 from ..stores import TokenManager, default_manager
@@ -163,6 +164,9 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
 
     def _presented(self, server_name: str, server_url: str, scopes: Iterable[str] | None) -> Presented:
         return self._authorizer(server_name, server_url).ensure_presented(scopes)
+
+    def _heard(self, server_name: str, server_url: str) -> Heard:
+        return self._authorizer(server_name, server_url).held.provers.heard
 
     def _authorizer(self, server_name: str, server_url: str) -> Authorizer:
         host = require_secure(server_url, "MCP server URL").hostname

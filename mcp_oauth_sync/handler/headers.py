@@ -8,6 +8,7 @@ from typing import Any
 
 from ..models.config import OAuthConfig
 from ..models.tokens import OAuthTokens
+from ..protocol.dpop import Heard
 from ..protocol.presented import Presented
 from ..stores import TokenManager
 from ..urls import require_same_origin
@@ -29,6 +30,10 @@ class HeaderGiver(ABC):
     @abstractmethod
     def _presented(self, server_name: str, server_url: str, scopes: Iterable[str] | None) -> Presented:
         """Return good tokens for an MCP server as requests carry them."""
+
+    @abstractmethod
+    def _heard(self, server_name: str, server_url: str) -> Heard:
+        """Return what is known of the proofs that an MCP server wants."""
 
     def prepare_headers_for_mcp_server(
         self,
@@ -92,6 +97,19 @@ class HeaderGiver(ABC):
         if not name or not url:
             raise ValueError("a server is described by its 'name' and 'url'")
         return self.prepare_headers_for_mcp_server(name, url, server_config.get("scopes"), headers, method=method)
+
+    def take_nonce(self, server_name: str, server_url: str, headers: Mapping[str, str]) -> bool:
+        """Take the nonce of an answer that the other program got, for the next headers. RFC 9449 section 8.2.
+
+        Args:
+            server_name: Name of the sign-in.
+            server_url: The MCP server.
+            headers: The headers of the answer, such as a 401 with the error ``use_dpop_nonce``.
+
+        Returns:
+            Whether a nonce was among them.
+        """
+        return self._heard(server_name, server_url).hear_nonce(server_url, headers)
 
     def get_authorization_header(self, server_name: str) -> str | None:
         """Return the ``Authorization`` value stored under a name; None without one that is good now.

@@ -70,9 +70,9 @@ class Heard:
 
         Args:
             url: What was asked.
-            headers: The headers of the answer; names in any letter case where the mapping allows it, else in lower.
+            headers: The headers of the answer.
         """
-        nonce = headers.get("dpop-nonce")
+        nonce = _header(headers, "dpop-nonce")
         if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
             return False
         if nonce != self.nonce(url):
@@ -86,7 +86,7 @@ class Heard:
         another time could serve is the server that named it, and nobody else: the proof holds its URL.
         """
         try:
-            date = parsedate_to_datetime(headers.get("date", "")).timestamp()
+            date = parsedate_to_datetime(_header(headers, "date") or "").timestamp()
         except (ValueError, TypeError, OverflowError):
             return False
         if abs(date - self.now(url)) < SKEW:
@@ -220,6 +220,11 @@ def build_thumbprint(jwk: Mapping[str, str]) -> str:
 def build_token_hash(token: str) -> str:
     """Return the ``ath`` of an access token. RFC 9449 section 4.2."""
     return _base64url(hashlib.sha256(token.encode("ascii")).digest())
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str | None:
+    """Return a header by its name in lower case, however the mapping spells names."""
+    return next((value for name, value in headers.items() if name.lower() == wanted), None)
 
 
 def _base64url(data: bytes) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import authorize_endpoint, device_endpoint, registration_endpoint, token_endpoint
+from .dpop import TokenBinder
 from .ledger import Grant, Ledger
 from .machines import Machines
 from .messages import Exchange, Reply, html_reply, json_reply, merged
@@ -102,6 +103,7 @@ class AuthorizationServer(Origin):
         self.devices: dict[str, device_endpoint.Device] = {}
         # Grants without a person
         self.machines = Machines(self)
+        self.dpop = TokenBinder(self)
         # What happened
         self.registrations = self.authorizations = self.exchanges = 0
         self.refreshes = self.revocations = self.reuses = self.code_reuses = self.forgiven = 0
@@ -184,6 +186,7 @@ class AuthorizationServer(Origin):
         if self.client_documents:
             document["client_id_metadata_document_supported"] = True
         self.machines.describe(document)
+        document.update(self.dpop.metadata())
         return merged(document, self.metadata_overrides)
 
     def _serve_metadata(self, exchange: Exchange) -> Reply:

@@ -143,6 +143,7 @@ def _check(server: AuthorizationServer, exchange: Exchange, grant: Grant) -> Non
             server.seen_once.add(value)
     server.ledger.remember(grant.state)
     grant.resource = server.check_resource(exchange)
+    grant.dpop_jkt = exchange.param("dpop_jkt")
     asked = exchange.param("scope") or ""
     if server.allowed_scopes is not None and not set(asked.split()) <= set(server.allowed_scopes):
         raise Refusal("invalid_scope", "a scope that this server does not give", violation=False)

@@ -21,6 +21,7 @@ class Grant:
     redeemed: bool = False
     revoked: bool = False
     requested: str = ""
+    dpop_jkt: str | None = None  # the key that its code is bound to
 
 
 @dataclass(repr=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from .authorization_server import AuthorizationServer
+from .dpop import BoundResource, noted
 from .messages import ABSENT, Exchange, Reply, html_reply, json_reply, merged, redirect_reply
 from .origin import Origin
 from .speech import speak
@@ -58,6 +59,7 @@ class McpServer(Origin):
         self.reject_all_tokens = False
         self.known_as: set[str] = set()  # further resource identifiers that a token may be for
         self.use_sse = False
+        self.binding = BoundResource(self)
         # What happened
         self.tokens_seen: list[str | None] = []
         self.streaming = threading.Event()  # set when a stream has been opened
@@ -101,6 +103,7 @@ class McpServer(Origin):
         }
         if self.prm_scopes is not None:
             document["scopes_supported"] = list(self.prm_scopes)
+        document.update(self.binding.metadata())
         return merged(document, self.prm_overrides)
 
     @property
@@ -125,26 +128,33 @@ class McpServer(Origin):
 
     def _protected(self, handler: Callable[[Exchange], Reply]) -> Callable[[Exchange], Reply]:
         def answer(exchange: Exchange) -> Reply:
-            if not self.open and (refused := self._refuse(exchange)) is not None:
+            with self.lock:
+                refused = None if self.open else self._refuse(exchange)
+            if refused is not None:
                 return refused
-            return handler(exchange)
+            answered = handler(exchange)
+            answered.headers += self.binding.headers(refusal=False)
+            return answered
 
         return answer
 
     def _refuse(self, exchange: Exchange) -> Reply | None:
         """Return the 401 or 403 for a request, None when it may pass."""
         self._check_manners(exchange)
-        token = exchange.bearer
+        _, token = exchange.credentials
         self.tokens_seen.append(token)
+        if (refusal := self.binding.refuse(exchange)) is not None:
+            noted([refusal], exchange, self.violations)
+            return self._challenged(exchange, 401, refusal.error, self.challenge_scope, refusal.headers)
         if token is None or self.reject_all_tokens or not self._is_good(token):
-            return self._challenged(401, "invalid_token", self.challenge_scope)
+            return self._challenged(exchange, 401, "invalid_token", self.challenge_scope)
         granted = set(self.authorization_server.scope_of(token).split())
         if self.always_403:
             asked = self.always_403 if isinstance(self.always_403, str) else self.challenge_scope or "mcp:admin"
-            return self._challenged(403, "insufficient_scope", asked)
+            return self._challenged(exchange, 403, "insufficient_scope", asked)
         needed = {*self.required_scopes, *self._scopes_for(exchange)}
         if not needed <= granted:
-            return self._challenged(403, "insufficient_scope", " ".join(sorted(needed)))
+            return self._challenged(exchange, 403, "insufficient_scope", " ".join(sorted(needed)))
         return None
 
     def _check_manners(self, exchange: Exchange) -> None:
@@ -152,13 +162,13 @@ class McpServer(Origin):
         headers = exchange.headers.get_all("Authorization") or []
         if len(headers) > 1:
             note = "several Authorization headers"
-        elif headers and headers[0].partition(" ")[0].lower() != "bearer":
+        elif headers and exchange.credentials[0] not in ("bearer", *(["dpop"] if self.binding.offered else [])):
             note = f"Authorization by {headers[0].partition(' ')[0]}"
         elif "access_token" in exchange.query or "access_token" in exchange.form:
             note = "access_token in a query or form"
         elif TRACKER in exchange.headers.get("Cookie", ""):
             note = "a cookie of the authorization server"
-        elif exchange.bearer is not None and self._is_foreign(exchange.bearer):
+        elif exchange.credentials[1] is not None and self._is_foreign(exchange.credentials[1]):
             note = "an access token that is not from this server's authorization server"
         if note is not None:
             self.violations.append(f"{exchange.method} {exchange.path}: {note}")
@@ -188,7 +198,14 @@ class McpServer(Origin):
             pass
         return [scope for name in names if name in self.scope_for for scope in self.scope_for[name].split()]
 
-    def _challenged(self, status: int, error: str, scope: str | None) -> Reply:
+    def _challenged(
+        self,
+        exchange: Exchange,
+        status: int,
+        error: str,
+        scope: str | None,
+        headers: Iterable[tuple[str, str]] | None = None,
+    ) -> Reply:
         text = f'Bearer error="{error}"'
         url = self.prm_url if self.name_metadata_in_challenge else None
         if url is not None:
@@ -199,9 +216,10 @@ class McpServer(Origin):
             text = self.challenge(text)
         elif isinstance(self.challenge, str):
             text = self.challenge.format(resource_metadata=url or "", scope=scope or "")
-        lines = [text] if self.challenge is not ABSENT else []
+        lines = self.binding.challenges(text, exchange, error) if self.challenge is not ABSENT else []
         lines = lines if self.challenge_headers is None else self.challenge_headers
-        return json_reply({"error": error}, status, [("WWW-Authenticate", line) for line in lines])
+        further = self.binding.headers(refusal=False) if headers is None else headers
+        return json_reply({"error": error}, status, [*(("WWW-Authenticate", line) for line in lines), *further])
 
     # Routes
 

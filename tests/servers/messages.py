@@ -71,10 +71,16 @@ class Exchange:
         return values[0] if values and values[0] else None
 
     @property
+    def credentials(self) -> tuple[str, str | None]:
+        """The scheme of the Authorization header, in lower case, and its token if there is one."""
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        return scheme.lower(), token.strip() or None
+
+    @property
     def bearer(self) -> str | None:
         """The Bearer token of the Authorization header, if there is one."""
-        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+        scheme, token = self.credentials
+        return token if scheme == "bearer" else None
 
 
 @dataclass

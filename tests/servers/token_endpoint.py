@@ -28,9 +28,14 @@ NO_STORE = [("Cache-Control", "no-store"), ("Pragma", "no-cache")]
 
 
 def token(server: AuthorizationServer, exchange: Exchange) -> Reply:
-    """Exchange a code, refresh, or give to a machine."""
+    """Exchange a code, refresh, or give to a machine; what is given is bound to the key of the proof, if one came."""
     check_client_request(exchange, authorization="basic")
     check_form(exchange)
+    key = server.dpop.accept(exchange)
+    return server.dpop.bind(exchange, _granted(server, exchange), key)
+
+
+def _granted(server: AuthorizationServer, exchange: Exchange) -> Reply:
     kind = exchange.param("grant_type")
     if kind == JWT_BEARER and _nobody(exchange):
         return _for_machine(server, exchange, None)
