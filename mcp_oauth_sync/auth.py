@@ -14,9 +14,10 @@ from .models.client_key import ClientKey
 from .models.options import AS_PUBLISHED, Published, SignInOptions
 from .models.tokens import OAuthTokens
 from .prompts import Prompt
+from .protocol.presented import require_same_origin
 from .protocol.transport import Transport
 from .stores import TokenManager, default_manager
-from .urls import is_loopback, require_same_origin, require_secure, without_query
+from .urls import is_loopback, require_secure, without_query
 
 if TYPE_CHECKING:
     from .grants.base import Grant

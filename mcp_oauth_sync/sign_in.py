@@ -109,7 +109,8 @@ class SignIn:
 
     def _key_is_needed(self, tokens: OAuthTokens) -> bool:
         """Tell whether anything is bound to the key: a server may bind the refresh token alone. RFC 9449 section 5."""
-        return tokens.bound or bool(tokens.refresh_token and self.server.dpop_signing_alg_values_supported)
+        may_be = bool(self.server.dpop_signing_alg_values_supported) or not self.server.published
+        return tokens.bound or (tokens.refresh_token is not None and may_be)
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
         return self._grant.obtain(self.context(saved, used))

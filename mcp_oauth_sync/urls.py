@@ -183,27 +183,6 @@ def same_origin(one: str, other: str) -> bool:
         return False
 
 
-def require_same_origin(url: str | None, server_url: str) -> str:
-    """Check that a request goes to the server that its token is for.
-
-    Args:
-        url: Where it goes; None means the server itself.
-        server_url: The MCP server.
-
-    Returns:
-        Where it goes.
-
-    Raises:
-        InsecureURLError: It is on another origin.
-    """
-    if url is None or same_origin(url, server_url):
-        return server_url if url is None else url
-    raise InsecureURLError(
-        f"{without_query(url)} is not on the origin of {without_query(server_url)}; the token was not sent.",
-        hint="Tokens go only to the server they were made for.",
-    )
-
-
 def without_query(url: str) -> str:
     """Return a URL fit for a message or a log: no query, no fragment, no user information."""
     try:

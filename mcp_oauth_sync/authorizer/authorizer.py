@@ -66,14 +66,8 @@ class Authorizer:
     ) -> None:
         """Read and send nothing yet."""
         self.server_url, self.options, self.http = server_url, options, http
-        self.held = Held(
-            manager,
-            server_url,
-            name,
-            client_id=options.client_id,
-            issuer=options.issuer,
-            bound_only=options.dpop is True,
-        )
+        self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer)
+        self.held.bound_only = options.dpop is True
         self._asking = Asking(self.held, options, prompt, grant)
         self._stepped_up: set[frozenset[str]] = set()
 

@@ -38,12 +38,12 @@ class Held:
             issuer has a sign-in of its own there when the one found belongs to another.
         client_id: The caller's own client; None takes whoever signed in.
         issuer: The authorization server that has to have issued the tokens; None takes any.
-        bound_only: Whether tokens that are not bound to a key are no tokens.
 
     Attributes:
         named: Whether a caller chose the name.
         header: The ``Authorization`` value of the tokens held; None when signed out.
         good_until: Until when (monotonic seconds) the header needs no second thought.
+        bound_only: Whether tokens that are not bound to a key count as none.
         provers: Gives what proves that the tokens are ours.
     """
 
@@ -55,12 +55,12 @@ class Held:
         *,
         client_id: str | None = None,
         issuer: str | None = None,
-        bound_only: bool = False,
     ) -> None:
         """Read nothing yet."""
-        self._client_id, self._issuer, self._bound_only = client_id, issuer, bound_only
+        self._client_id, self._issuer = client_id, issuer
         self.manager, self.server_url = manager, server_url
         self.header: Presented | None = None
+        self.bound_only = False
         self.provers = Provers(without_query(server_url))
         self.good_until = NEVER
         self.named, self._name = name is not None, name
@@ -136,7 +136,7 @@ class Held:
                 if record is not None:
                     require_ours(record, self.server_url, name, store=self.manager.store.name)
                     self._name = name
-                if record and record.tokens and self._bound_only and not record.tokens.bound:
+                if record and record.tokens and self.bound_only and not record.tokens.bound:
                     record = attrs.evolve(record, tokens=None)
                 self._adopt(record)
             return self._record

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-import attrs
 import requests
 
-from ..concessions import Concessions, accepted_resource, choose_concessions, choose_directions, select_used
+from ..concessions import Concessions, accepted_resource, choose_concessions, choose_directions
 from ..discovery import choose_resource, fetch_challenge, find_resource_metadata, find_server
 from ..exceptions import MetadataMismatchError, OAuthError, printable
 from ..identity import wrong_issuer
-from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..models.switches import Switches
 from ..models.tokens import OAuthTokens
-from ..protocol.binding import select_binding
 from ..protocol.challenge import Challenge, select_challenge
 from ..protocol.documents import Trace
-from ..protocol.dpop import build_key
 from ..protocol.presented import Provers
-from ..protocol.proofs import Proofs
-from ..protocol.scopes import select_scopes
 from ..protocol.server_metadata import same_issuer
 from ..protocol.transport import Transport
-from ..sign_in import SignIn
 from ..urls import is_loopback, require_secure, without_query
-
-logger = logging.getLogger(__name__)
 
 
 class KnownServer:
@@ -164,15 +154,6 @@ class KnownServer:
         self.resource = None if switches.no_resource else switches.resource or standard
         return switches
 
-    def _say_used(self, server: AuthorizationServerMetadata) -> None:
-        """Log, once, where the authorization server is met halfway, and which yes of the caller is not for it."""
-        used = select_used(self.concessions.switches, server)
-        if used and used != self._said:
-            logger.warning("%s is met halfway: %s", printable(server.issuer), ", ".join(used))
-        for yes in self.concessions.lapsed:
-            logger.warning("%s is for %s, not for %s", yes, printable(self.record.issuer), printable(server.issuer))
-        self._said = used
-
     @contextmanager
     def _reminded(self) -> Iterator[None]:
         """Let the hint of what fails name the issuer that is in use now, where a yes of the caller is for another."""
@@ -189,63 +170,6 @@ class KnownServer:
             self._challenge = challenge
         elif self._challenge is None and self.authorization_server is None:
             self._challenge = fetch_challenge(self.http, self.server_url) or Challenge()
-
-    def _plan(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
-        """Return the sign-in that follows from what is known, finding out first what is not."""
-        server = self.authorization_server or self.discover_authorization_server()
-        switches = self._concede(server)
-        self._say_used(server)
-        options = attrs.evolve(
-            self.options,
-            scopes=switches.scopes if scopes is None else scopes,
-            extra_scopes=switches.extra_scopes,
-            offline_access=not switches.no_offline_access,
-        )
-        chosen = select_scopes(
-            options,
-            challenged=self._challenge.scopes if self._challenge else (),
-            resource=self.protected_resource,
-            server=server,
-            held=held,
-        )
-        return SignIn(
-            http=self.http,
-            server=server,
-            server_url=self.server_url,
-            resource=self.resource,
-            scopes=chosen,
-            options=options,
-            saved=self.registration,
-            switches=switches,
-            dpop_key=build_key() if self._binds(server) else None,
-        )
-
-    def _binds(self, server: AuthorizationServerMetadata) -> bool:
-        """Tell whether the sign-in asks for tokens that are bound to a key."""
-        challenge = self._challenge or Challenge()
-        return select_binding(
-            self.options.dpop,
-            self.server_url,
-            challenge=challenge,
-            resource=self.protected_resource,
-            server=server,
-            bound_before=challenge.insufficient_scope and self.record.dpop_key is not None,
-        )
-
-    def _proofs(self, record: ServerRecord) -> Proofs:
-        """Return what goes with requests about a record's tokens beyond its registration."""
-        return Proofs(
-            issuer=record.issuer,
-            client_key=self.options.client_key,
-            dpop=self._provers.of(record),
-            insist=self.options.dpop is True,
-        )
-
-    def _known_client(self) -> ClientRegistration | None:
-        """Return who we are without becoming anybody new."""
-        if self.registration is None and self.options.client_id is not None:
-            self.registration = self._plan(None).register(self.options.callback.unbound)
-        return self.registration
 
     def _require_issuer(self, server: AuthorizationServerMetadata) -> None:
         """Check that nothing of one authorization server goes to another."""

@@ -12,18 +12,18 @@ from ..grants.base import Grant
 from ..grants.refresh_token import nothing_to_refresh_with, renew
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.tokens import OAuthTokens
+from ..protocol.presented import require_same_origin
 from ..protocol.proofs import Proofs
 from ..protocol.revocation import revoke_token
 from ..protocol.server_metadata import same_issuer
 from ..sign_in import SignIn
-from ..urls import require_same_origin
-from .known import KnownServer
+from .planning import PlanningClient
 
 logger = logging.getLogger(__name__)
 
 
-class RenewingClient(KnownServer):
-    """Keeps the tokens of one MCP server fresh, and ends them. Made as :class:`KnownServer`."""
+class RenewingClient(PlanningClient):
+    """Keeps the tokens of one MCP server fresh, and ends them. Made as :class:`PlanningClient`."""
 
     def obtain_again(self, grant: Grant) -> OAuthTokens:
         """Use a grant without a person once more, at the server that the record knows: one request, no discovery.

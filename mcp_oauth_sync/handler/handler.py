@@ -14,10 +14,10 @@ from ..models.options import SignInOptions
 from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
 from ..protocol.dpop import Heard
-from ..protocol.presented import Presented
+from ..protocol.presented import Presented, require_same_origin
 from ..protocol.transport import Transport
 from ..stores import TokenManager, default_manager
-from ..urls import is_loopback, require_same_origin, require_secure
+from ..urls import is_loopback, require_secure
 from .headers import HeaderGiver
 from .signed import Signed
 from .two_step import SignsInElsewhere

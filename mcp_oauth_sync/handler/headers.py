@@ -9,9 +9,8 @@ from typing import Any
 from ..models.config import OAuthConfig
 from ..models.tokens import OAuthTokens
 from ..protocol.dpop import Heard
-from ..protocol.presented import Presented
+from ..protocol.presented import Presented, require_same_origin
 from ..stores import TokenManager
-from ..urls import require_same_origin
 
 
 class HeaderGiver(ABC):

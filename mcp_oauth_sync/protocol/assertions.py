@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from ..exceptions import RegistrationError, printable
 from ..models.client_key import ClientKey
 from ..models.secret import Secret
+from .signing_extra import INSTALL
 from .signing_key import SigningKey, read_signing_key, select_algorithm
 
 #: The kind of a client assertion. RFC 7523 section 2.2.
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-INSTALL = "Run: pip install 'mcp-oauth-sync[jwt]'"
 
 
 def build_client_assertion(

@@ -12,7 +12,8 @@ from ..exceptions import AuthorizationError, printable
 from ..models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
 from ..urls import without_query
 from .challenge import Challenge
-from .dpop import ALGORITHM, INSTALL, can_prove
+from .dpop import ALGORITHM
+from .signing_extra import INSTALL, can_sign
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def select_binding(
     listed = server.dpop_signing_alg_values_supported
     if not wish and not demanded and not (offered and ALGORITHM in (listed or ())):
         return False
-    if not can_prove():
+    if not can_sign():
         if not wish and not demanded:
             logger.debug("%s takes tokens bound to a key, too. %s", without_query(server_url), INSTALL)
             return False

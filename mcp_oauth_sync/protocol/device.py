@@ -150,9 +150,7 @@ def poll_once(
         fault = f"The token endpoint {without_query(endpoint)} answered {reply.describe()}."
         return NotYet(fault=fault, retry_after=reply.retry_after())
     try:
-        return read_granted(
-            reply, endpoint, registration, what="the device code", scope=scope, now=now, proofs=proofs
-        )
+        return read_granted(reply, endpoint, registration, what="the device code", scope=scope, now=now, proofs=proofs)
     except TokenExchangeError as failure:
         failure.hint = failure.hint or AGAIN
         raise

@@ -19,6 +19,7 @@ import requests
 from ..exceptions import AuthorizationError, StoreCorruptError
 from ..models.secret import Secret
 from ..urls import origin, without_query
+from .signing_extra import INSTALL
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -188,17 +189,6 @@ class Prover:
             corrected.add(str(error))
             return True
         return False
-
-
-#: What to do where proofs cannot be made.
-INSTALL = "Run: pip install 'mcp-oauth-sync[jwt]'"
-
-
-def can_prove() -> bool:
-    """Tell whether the extra that makes proofs is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("jwt") is not None
 
 
 def build_key() -> str:

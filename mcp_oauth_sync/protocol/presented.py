@@ -9,8 +9,10 @@ from typing import Any
 
 import requests
 
+from ..exceptions import InsecureURLError
 from ..models.record import ServerRecord
 from ..models.secret import Secret
+from ..urls import same_origin, without_query
 from .dpop import Heard, Prover
 
 
@@ -97,6 +99,27 @@ def hear(response: requests.Response, **_: Any) -> None:
     carried = presented_on(response.request)
     if carried is not None and carried.prover is not None:
         carried.prover.heard.hear_nonce(response.request.url or "", response.headers)
+
+
+def require_same_origin(url: str | None, server_url: str) -> str:
+    """Check that a request goes to the server that its token is for.
+
+    Args:
+        url: Where it goes; None means the server itself.
+        server_url: The MCP server.
+
+    Returns:
+        Where it goes.
+
+    Raises:
+        InsecureURLError: It is on another origin.
+    """
+    if url is None or same_origin(url, server_url):
+        return server_url if url is None else url
+    raise InsecureURLError(
+        f"{without_query(url)} is not on the origin of {without_query(server_url)}; the token was not sent.",
+        hint="Tokens go only to the server they were made for.",
+    )
 
 
 class Provers:
