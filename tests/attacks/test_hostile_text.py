@@ -158,7 +158,8 @@ def _mcp(stage, result, error=None):
 
 
 def test_hostile_scopes_are_made_readable_where_the_command_line_tells_what_was_granted(stage, capsys, monkeypatch):
-    monkeypatch.setattr("mcp_oauth_sync.prompts.somebody_there", lambda: True)
+    monkeypatch.setattr("mcp_oauth_sync.prompts.at_terminal", lambda: True)
+    monkeypatch.setenv("BROWSER", "a browser that is never opened")
     monkeypatch.setattr("mcp_oauth_sync.prompts.browser.BrowserPrompt.show", _walk(stage))
     stage.server.token_overrides = {"scope": HOSTILE.replace("\ud800", "")}
     status = main(["auth", "evil", stage.mcp.mcp_url])
