@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .models.stored import StoredToken, TokenType
     from .models.switches import Switches
     from .models.tokens import OAuthTokens
-    from .prompts import BrowserPrompt, CallbackPrompt, ConsolePrompt, Listener, NoPrompt, Prompt
+    from .prompts import BrowserPrompt, CallbackPrompt, ConsolePrompt, Listener, NoPrompt, NotebookPrompt, Prompt
     from .stores import SecureTokenStore, TokenManager
     from .stores.factory import TokenStoreFactory
     from .stores.registry import TokenRegistry
@@ -71,6 +71,7 @@ __all__ = [
     "MCPAuthorizationMetadata",
     "MCPOAuthClient",
     "NoPrompt",
+    "NotebookPrompt",
     "OAuth",
     "OAuthConfig",
     "OAuthError",
@@ -116,7 +117,15 @@ _ROOMS = {
     "models.stored": ("StoredToken", "TokenType"),
     "models.switches": ("Switches",),
     "models.tokens": ("OAuthTokens",),
-    "prompts": ("BrowserPrompt", "CallbackPrompt", "ConsolePrompt", "Listener", "NoPrompt", "Prompt"),
+    "prompts": (
+        "BrowserPrompt",
+        "CallbackPrompt",
+        "ConsolePrompt",
+        "Listener",
+        "NoPrompt",
+        "NotebookPrompt",
+        "Prompt",
+    ),
     "stores": ("SecureTokenStore", "TokenManager"),
     "stores.factory": ("TokenStoreFactory",),
     "stores.registry": ("TokenRegistry",),

@@ -9,11 +9,10 @@ import logging
 
 import attrs
 
-from .exceptions import AuthorizationError, RegistrationError, TokenExchangeError, printable
+from .exceptions import AuthorizationError, TokenExchangeError
 from .grants.authorization_code import AuthorizationCodeGrant
 from .grants.base import Grant, GrantContext, Obtained
 from .identity import Way, choose_way, identify, wished_callback
-from .models.callback import Callback
 from .models.client import DYNAMIC, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
@@ -90,7 +89,7 @@ class SignIn:
             RegistrationError: We could not be registered.
         """
         way = choose_way(self.options, self.server, self.saved, scopes=self.scopes)
-        return self._identify(way, self.saved, redirect_uri, self.options.callback)
+        return self._identify(way, self.saved, redirect_uri)
 
     def keep(self, obtained: Obtained) -> ServerRecord:
         """Return everything a later process needs."""
@@ -114,27 +113,7 @@ class SignIn:
         return tokens.bound or (tokens.refresh_token is not None and may_be)
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
-        try:
-            return self._grant.obtain(self.context(saved, used))
-        except RegistrationError as refusal:
-            other = self.at_localhost(refusal)
-            if other is None:
-                raise
-        return other._grant.obtain(other.context(saved, used))
-
-    def at_localhost(self, refusal: RegistrationError) -> SignIn | None:
-        """Return the same sign-in with the other name of this machine, where that may be what the server wants.
-
-        Some take ``http://127.0.0.1`` for a web site without encryption, and only ``http://localhost`` for a program.
-
-        Args:
-            refusal: Why we could not be registered.
-        """
-        options = self.options.at_localhost if refusal.error == "invalid_redirect_uri" else None
-        if options is None:
-            return None
-        logger.warning("%s refuses 127.0.0.1 in a redirect; trying localhost", printable(self.server.issuer))
-        return attrs.evolve(self, options=options)
+        return self._grant.obtain(self.context(saved, used))
 
     @property
     def _grant(self) -> Grant:
@@ -154,7 +133,7 @@ class SignIn:
 
         def identified(redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
             found = way or choose_way(self.options, self.server, saved, scopes=self.scopes)
-            used.append(self._identify(Way.DYNAMIC if fresh else found, saved, redirect_uri, callback))
+            used.append(self._identify(Way.DYNAMIC if fresh else found, saved, redirect_uri))
             return used[-1]
 
         # Nobody is asked before it is clear that we can be known at all; a grant without a person asks for itself.
@@ -186,9 +165,7 @@ class SignIn:
             insist=self.options.dpop is True,
         )
 
-    def _identify(
-        self, way: Way, saved: ClientRegistration | None, redirect_uri: str | None, callback: Callback
-    ) -> ClientRegistration:
+    def _identify(self, way: Way, saved: ClientRegistration | None, redirect_uri: str | None) -> ClientRegistration:
         return identify(
             way,
             self.http,
@@ -196,7 +173,7 @@ class SignIn:
             self.server,
             saved,
             redirect_uri=redirect_uri,
-            redirect_uris=callback.uris(redirect_uri) if redirect_uri else (),
+            redirect_uris=self.options.callback.uris(redirect_uri) if redirect_uri else (),
             scopes=self.scopes,
             grant_types=self._grant.grant_types if self._grant.interactive else (),
         )

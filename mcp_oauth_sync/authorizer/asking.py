@@ -83,7 +83,7 @@ class Asking:
             self._failures, self._useless_since = 0, None
         held, prompt = self.held, self._prompt or choose_prompt()
         if not prompt.interactive and not self._unattended:
-            raise self._nobody(challenge, step_up)
+            raise self._nobody(prompt, challenge, step_up)
         held.settle_name()
         since, began = time.monotonic(), time.time()
         patience = self.options.sign_in_timeout + 60
@@ -192,19 +192,19 @@ class Asking:
             again.hint = f"That was {age:.0f} s ago. Call sign_in() to be asked again at once."
             raise again
 
-    def _nobody(self, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
+    def _nobody(self, prompt: Prompt, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()
         command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags()])
         if step_up and wanted:
             scopes = printable(" ".join(dict.fromkeys((*step_up, *wanted))), 1000)
             return ScopeRequiredError(
                 f"{server} asks for more scopes ({printable(' '.join(wanted))}), and nobody is there to grant them.",
-                hint=f"Run: {command} --scopes {shlex.quote(scopes)}",
+                hint=f"Run: {command} --scopes {shlex.quote(scopes)}{prompt.ways_out}",
                 scopes=wanted,
             )
         return SignInRequiredError(
-            f"A person has to sign in to {server}, and nobody is there to ask (no terminal, no notebook).",
-            hint=f"Run: {command}",
+            f"A person has to sign in to {server}, and nobody is there to ask ({prompt.missing}).",
+            hint=f"Run: {command}{prompt.ways_out}",
         )
 
     def _flags(self) -> list[str]:

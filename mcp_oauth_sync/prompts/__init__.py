@@ -17,10 +17,25 @@ if TYPE_CHECKING:
     from .browser import BrowserPrompt
     from .callback import CallbackPrompt
     from .console import ConsolePrompt
+    from .notebook import NotebookPrompt
 
-__all__ = ["BrowserPrompt", "CallbackPrompt", "ConsolePrompt", "Listener", "NoPrompt", "Prompt", "choose_prompt"]
+__all__ = [
+    "BrowserPrompt",
+    "CallbackPrompt",
+    "ConsolePrompt",
+    "Listener",
+    "NoPrompt",
+    "NotebookPrompt",
+    "Prompt",
+    "choose_prompt",
+]
 
-_ROOMS = {"BrowserPrompt": "browser", "CallbackPrompt": "callback", "ConsolePrompt": "console"}
+_ROOMS = {
+    "BrowserPrompt": "browser",
+    "CallbackPrompt": "callback",
+    "ConsolePrompt": "console",
+    "NotebookPrompt": "notebook",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -33,16 +48,16 @@ def __getattr__(name: str) -> object:
 def choose_prompt(*, accept_bare_code: bool = False) -> Prompt:
     """Return the default prompt for this process.
 
-    In a notebook and at a terminal with a browser :class:`BrowserPrompt`, at any other terminal (SSH, a container)
-    :class:`ConsolePrompt`, and where nobody is there :class:`NoPrompt`.
+    In a notebook :class:`NotebookPrompt`, at a terminal with a browser :class:`BrowserPrompt`, at any other terminal
+    (SSH, a container) :class:`ConsolePrompt`, and where nobody is there :class:`NoPrompt`.
 
     Args:
         accept_bare_code: Whether a prompt that reads what is pasted takes a code alone, without its state.
     """
     if in_notebook():
-        from .browser import BrowserPrompt
+        from .notebook import NotebookPrompt
 
-        return BrowserPrompt()
+        return NotebookPrompt(accept_bare_code=accept_bare_code)
     if not at_terminal():
         return NoPrompt()
     if browser_reaches_person():

@@ -26,6 +26,10 @@ class Prompt(ABC):
 
     #: Whether there is a person to ask. False makes the library fail at once instead of asking.
     interactive: bool = True
+    #: What is missing where :attr:`interactive` is False, for messages.
+    missing: str = "no terminal, no notebook"
+    #: What follows the command to run there, for hints; may be empty.
+    ways_out: str = ""
 
     def listen(self, callback: Callback, *, state: str) -> AbstractContextManager[Listener]:
         """Get ready for the answer before anything is shown: by default, listen where the callback says.

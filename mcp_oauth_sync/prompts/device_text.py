@@ -40,16 +40,25 @@ def build_code_text(
     lines = [f"Sign in to {server_url}", *(["A browser window opens now. If it does not:"] if opens else [])]
     lines += ["Open this address in a browser on any device, and enter the code below it:", ""]
     lines += [f"  {device.verification_uri}", "", f"    {_spelled(code)}", ""]
-    notes = [note for character, note in _LOOKALIKES.items() if character in code]
+    notes = lookalikes(code)
     notes += [f"to copy: {code}"] if _spelled(code) != code else []
     lines += [f"({'; '.join(notes)})"] if notes else []
     if complete:
         lines += ["Or open this one, which has the code in it, and compare:", f"  {complete}"]
     if square:
         lines += ["Or let a phone's camera read this:", *square]  # with light around it that is room enough
+    return "\n".join([*lines, f"{time_left(device)} Waiting for you. Ctrl-C stops."])
+
+
+def lookalikes(code: str) -> list[str]:
+    """Return a note for each character of a code that is easily taken for another one."""
+    return [note for character, note in _LOOKALIKES.items() if character in code]
+
+
+def time_left(device: DeviceAuthorization) -> str:
+    """Return a sentence about how long a code is good."""
     minutes = int(device.expires_in // 60)
-    time = f"{minutes} minute{'s' if minutes > 1 else ''}" if minutes else "less than a minute"
-    return "\n".join([*lines, f"You have {time}. Waiting for you. Ctrl-C stops."])
+    return f"You have {minutes} minute{'s' if minutes > 1 else ''}." if minutes else "You have less than a minute."
 
 
 def _spelled(code: str) -> str:

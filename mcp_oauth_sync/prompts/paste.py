@@ -13,7 +13,7 @@ from .answer import LoopbackListener
 from .keyboard import Keyboard
 from .listener import Listener
 from .output import PromptOutput
-from .pasted import PastedLine, read_pasted
+from .pasted import BARE_HINT, PastedLine, read_pasted
 
 #: Seconds between two looks at whose turn it is at the terminal.
 _LOOK = 0.5
@@ -129,7 +129,7 @@ class PasteListener(Listener):
     def conclude(self, error: OAuthError | None) -> None:
         """Settle the browser's page, and say what was missing when a code alone was not enough."""
         if self._was_bare and isinstance(error, InvalidRedirectError):
-            error.hint = "A code alone does not say which server it is from: paste the whole address instead."
+            error.hint = BARE_HINT
         self.inner.conclude(error)
 
     def _read(self, keyboard: Keyboard) -> None:

@@ -17,6 +17,8 @@ _PASTE_BEGINS, _PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 _SEQUENCE = re.compile(r"\x1b(?:\[[ -?]*[@-~]|O.|[^\[O]|.{16,})", re.DOTALL)
 _AROUND = " \t\r\n\"'`<>\u00a0\u200b\u2018\u2019\u201c\u201d"
 _BARE_CODE = re.compile(r"[!-~]{6,4096}")
+#: What to say when a code alone turns out not to be enough.
+BARE_HINT = "A code alone does not say which server it is from: paste the whole address instead."
 #: What stands before the query of an address; the address's path may hold "=".
 _BEFORE_QUERY = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.*|/.*|[^=]*", re.DOTALL)
 
@@ -103,10 +105,11 @@ def read_pasted(text: str, *, state: str, accept_bare_code: bool = False) -> Pas
     not matter: whoever forwards it may have changed everything before the query.
 
     Args:
-        text: The line.
+        text: The line; white space, quotes and angle brackets around it do not matter.
         state: Our state, which a code alone is given.
         accept_bare_code: Whether a code alone will do.
     """
+    text = Secret(text.strip(_AROUND))
     before, mark, after = text.partition("?")
     query = Secret((after if mark and _BEFORE_QUERY.fullmatch(before) else text).partition("#")[0])
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 #: What marks the inside of a container.
 _CONTAINER_NAMES = ("container", "KUBERNETES_SERVICE_HOST")
 _CONTAINER_FILES = (Path("/.dockerenv"), Path("/run/.containerenv"))
+_HOSTS_OF_NOTEBOOKS = ("JUPYTERHUB_SERVICE_PREFIX", "CODESPACES")
 _KERNEL_VERSION = Path("/proc/version")
 #: What names a screen or a browser on Linux.
 _SCREENS = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
@@ -30,8 +31,19 @@ def at_terminal() -> bool:
 
 def in_notebook() -> bool:
     """Tell whether this process is the kernel of a notebook."""
+    return notebook_kernel() is not None
+
+
+def notebook_kernel() -> object | None:
+    """Return the kernel that this process is; None outside of notebooks."""
     shell = sys.modules.get("IPython")
-    return shell is not None and hasattr(getattr(shell, "get_ipython", lambda: None)(), "kernel")
+    running = getattr(shell, "get_ipython", lambda: None)()
+    return getattr(running, "kernel", None)
+
+
+def is_hosted_notebook() -> bool:
+    """Tell whether a notebook runs on somebody else's computer: JupyterHub, Codespaces, Colab."""
+    return any(os.environ.get(name) for name in _HOSTS_OF_NOTEBOOKS) or "google.colab" in sys.modules
 
 
 def somebody_there() -> bool:

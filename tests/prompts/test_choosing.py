@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mcp_oauth_sync import BrowserPrompt, NoPrompt, prompts
+from mcp_oauth_sync import NoPrompt, NotebookPrompt, prompts
 from mcp_oauth_sync.prompts import choose_prompt
 from tests.servers import AuthorizationServer, McpServer, Person
 
@@ -29,12 +29,6 @@ except OAuthError as error:
     print(type(error).__name__, error.hint)
 else:
     print("status", answer.status_code, file=sys.stderr)
-"""
-KERNEL = """
-import sys, types
-kernel = types.ModuleType("IPython")
-kernel.get_ipython = lambda: types.SimpleNamespace(kernel=object())
-sys.modules["IPython"] = kernel
 """
 ADDRESS = r"(?m)^  (http://127\.0\.0\.1:\d+/authorize\?\S+)\n"
 
@@ -166,29 +160,6 @@ def test_control_c_in_a_program_is_an_ordinary_keyboard_interrupt(az: Authorizat
 # Somebody at a notebook
 
 
-def test_in_a_notebook_the_address_is_shown_in_the_cell(az: AuthorizationServer, mcp: McpServer) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", KERNEL + PROGRAM, mcp.mcp_url],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        assert process.stderr is not None
-        address = next(line.strip() for line in process.stderr if line.startswith("  http"))
-        Person()(address)
-        out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-        process.wait()
-    assert out == ""
-    assert err.endswith("status 200\n")
-    assert az.violations == []
-
-
 @pytest.mark.parametrize(
     ("answer", "somebody"),
     [(types.SimpleNamespace(kernel=object()), True), (types.SimpleNamespace(), False), (None, False)],
@@ -200,7 +171,7 @@ def test_only_a_kernel_is_a_notebook(monkeypatch: pytest.MonkeyPatch, answer: ob
     fake = types.ModuleType("IPython")
     fake.get_ipython = lambda: answer  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", fake)
-    assert isinstance(choose_prompt(), BrowserPrompt if somebody else NoPrompt)
+    assert isinstance(choose_prompt(), NotebookPrompt if somebody else NoPrompt)
 
 
 @pytest.mark.parametrize("module", [None, types.ModuleType("IPython")], ids=["blocked", "half imported"])
@@ -209,6 +180,14 @@ def test_an_unusable_ipython_is_no_notebook(monkeypatch: pytest.MonkeyPatch, mod
         monkeypatch.setattr(sys, name, None)
     monkeypatch.setitem(sys.modules, "IPython", module)
     assert isinstance(choose_prompt(), NoPrompt)
+
+
+def test_a_notebook_at_a_terminal_is_asked_in_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = types.ModuleType("IPython")
+    fake.get_ipython = lambda: types.SimpleNamespace(kernel=object())  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", fake)
+    monkeypatch.setattr(prompts, "at_terminal", lambda: True)
+    assert isinstance(choose_prompt(accept_bare_code=True), NotebookPrompt)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -26,6 +26,7 @@ from mcp_oauth_sync import (
     MCPAuthorizationMetadata,
     MCPOAuthClient,
     NoPrompt,
+    NotebookPrompt,
     OAuth,
     OAuthConfig,
     OAuthError,
@@ -238,6 +239,7 @@ def own_parts() -> None:
     OAuth(URL, grant=DeviceCodeGrant(clock=lambda: 0.0, sleep=lambda seconds: None))
     OAuth(URL, prompt=ConsolePrompt(output=sys.stdout, accept_bare_code=True))
     OAuth(URL, prompt=BrowserPrompt(output=sys.stdout, accept_bare_code=True))
+    OAuth(URL, prompt=NotebookPrompt(accept_bare_code=True))
 
 
 def old_names(metadata: MCPAuthorizationMetadata, registration: DynamicClientRegistration) -> None:
