@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 
 from mcp_oauth_sync import NoPrompt, OAuth
 from mcp_oauth_sync.exceptions import InvalidRedirectError
@@ -17,6 +18,7 @@ from mcp_oauth_sync.stores import TokenManager, default_manager
 from tests.scene import Scene
 
 from .fleet import ROOT
+from .web_app import WebApp
 
 
 @pytest.fixture
@@ -151,3 +153,20 @@ def test_a_sign_in_started_in_a_process_that_forgets_everything_is_finished_ther
     tokens = OAuth(scene.url, token_manager=manager).finish_sign_in(answer(scene, started.url))
     assert scene.az.is_active(tokens.access_token)
     assert manager.store.list_generic(namespace="pending") == []
+
+
+def test_a_web_application_starts_in_one_request_and_finishes_in_another(scene: Scene) -> None:
+    with WebApp(scene.url) as app, requests.Session() as browser:
+        first = browser.get(f"{app.url}/ping", timeout=10, allow_redirects=False)
+        assert first.headers["Location"] == "/connect", "nobody is signed in, and no prompt is in the way"
+        landed = browser.get(f"{app.url}/ping", timeout=10)
+        assert (landed.status_code, landed.text) == (200, "pong")
+        again = next(answer.url for answer in landed.history if "/back?" in answer.url)
+        assert browser.get(again, timeout=10).status_code == 400, "the back button redeems nothing twice"
+        assert browser.get(f"{app.url}/back?code=made-up&state=made-up", timeout=10).status_code == 400
+        assert browser.get(f"{app.url}/ping", timeout=10).text == "pong"
+        scene.az.decision = "deny"
+        refused = browser.get(f"{app.url}/connect", timeout=10)
+        assert (refused.status_code, "denied" in refused.text) == (400, True)
+    assert (scene.az.exchanges, scene.az.registrations) == (1, 1)
+    assert scene.record().redirect_uri == f"{app.url}/back"
