@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_WHOLE = "Give the whole address that the browser ended on, or all of its query."
 _AGAIN = "Start the sign-in again: a code is good for one attempt."
 
 
@@ -80,7 +81,11 @@ def find_pending(manager: TokenManager, redirect: str) -> PendingSignIn:
         InvalidRedirectError: It answers none of ours.
         TokenStorageError: The store cannot be used now, or what was kept cannot be read.
     """
-    state = parse_redirect(redirect).get("state")
+    try:
+        state = parse_redirect(redirect).get("state")
+    except InvalidRedirectError as odd:
+        odd.hint = odd.hint or _WHOLE
+        raise
     pending = manager.pending.find(state) if state else None
     if pending is None:
         raise _nobodys()
@@ -122,6 +127,7 @@ def finish_sign_in(authorizer: Authorizer, redirect: str) -> OAuthTokens:
         except AuthorizationError as refusal:
             if refusal.error is not None:
                 pendings.take(pending)
+            refusal.hint = refusal.hint or ("Start the sign-in again." if refusal.error else _WHOLE)
             raise
         if not pendings.take(pending):
             raise _nobodys()

@@ -10,6 +10,7 @@ from ..urls import without_query
 from .accounts import manager_for
 from .auth_flags import arguments_of, in_flags
 from .output import say
+from .two_step import finish, start
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,8 +22,10 @@ def run(options: argparse.Namespace) -> int:
         token_manager=manager,
         **arguments_of(options),
     )
+    if options.start:
+        return start(auth, options)
     try:
-        tokens = auth.sign_in()
+        tokens = finish(auth) if options.finish else auth.sign_in()
     except SignInRequiredError as error:
         error.hint = "Run this command in a terminal, where you can follow the link it prints."
         raise

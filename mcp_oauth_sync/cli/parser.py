@@ -35,6 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     auth.add_argument("name", metavar="NAME", help="what to call the sign-in from now on")
     auth.add_argument("url", metavar="URL", help="the MCP server")
     add_auth_flags(auth)
+    steps = auth.add_argument_group("in two steps").add_mutually_exclusive_group()
+    steps.add_argument("--start", action="store_true", help="print the address to open, and end")
+    steps.add_argument("--finish", action="store_true", help="read the address it led to from standard input")
 
     listing = commands.add_parser("list", help="list the sign-ins", description="List the sign-ins that are kept here.")
 

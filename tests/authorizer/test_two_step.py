@@ -144,6 +144,7 @@ def test_an_answer_that_is_not_its_own_leaves_it_open_for_the_real_one(
     with pytest.raises(kind) as caught:
         auth.finish_sign_in(changed(redirect, **spoilt))
     assert caught.value.error is None
+    assert caught.value.hint
     assert (is_open(shelf), scene.asked("/token")) == (True, [])
     assert scene.az.is_active(auth.finish_sign_in(redirect).access_token)
 
@@ -151,8 +152,9 @@ def test_an_answer_that_is_not_its_own_leaves_it_open_for_the_real_one(
 @pytest.mark.parametrize("text", ["", "   ", "code-alone", "?", "x" * 20_000, "state=a&state=b", "\ud800", "http://["])
 def test_what_is_no_answer_at_all_is_refused(auth: OAuth, shelf: Shelf, text: str) -> None:
     auth.start_sign_in()
-    with pytest.raises(InvalidRedirectError):
+    with pytest.raises(InvalidRedirectError) as caught:
         auth.finish_sign_in(text)
+    assert caught.value.hint
     assert is_open(shelf)
 
 
@@ -171,8 +173,9 @@ def test_a_refusal_ends_it(
 ) -> None:
     scene.az.decision = decision
     redirect = answer(scene, auth.start_sign_in())
-    with pytest.raises(kind):
+    with pytest.raises(kind) as caught:
         auth.finish_sign_in(redirect)
+    assert caught.value.hint
     assert not is_open(shelf)
     with pytest.raises(InvalidRedirectError, match="no sign-in that is under way"):
         auth.finish_sign_in(redirect)

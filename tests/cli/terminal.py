@@ -34,11 +34,11 @@ class Done(NamedTuple):
     err: str
 
 
-def run(*arguments: str, environment: dict[str, str] | None = None) -> Done:
-    """Run a command without a terminal: standard input is empty, both outputs are pipes."""
+def run(*arguments: str, environment: dict[str, str] | None = None, given: str | bytes = b"") -> Done:
+    """Run a command without a terminal: standard input holds what is given, both outputs are pipes."""
     done = subprocess.run(
         [*COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
+        input=given.encode() if isinstance(given, str) else given,
         capture_output=True,
         env={**os.environ, "PYTHONUNBUFFERED": "", **(environment or {})},
         timeout=PATIENCE,

@@ -19,7 +19,7 @@ from .terminal import closed_pipe, files_below, run, run_here, run_into
 COMMANDS = {
     "auth": (
         *("NAME", "URL", "--scopes", "--client-id", "--timeout", "--no-browser", "--accept-bare-code"),
-        *("--port", "--host", "--bind", "--redirect-uri"),
+        *("--port", "--host", "--bind", "--redirect-uri", "--start", "--finish"),
     ),
     "client-document": ("--url", "--check", "--ports", "--name", "--redirect-uri", "--host", "--output"),
     "tools": ("NAME", "[URL]"),

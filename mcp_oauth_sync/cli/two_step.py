@@ -1,0 +1,45 @@
+"""``auth NAME URL --start`` and ``--finish``: the two halves of a sign-in, in two processes."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+
+from .. import OAuth
+from ..exceptions import InvalidRedirectError, OAuthError
+from ..models.pending import LIFETIME
+from ..models.redirect import MAX_REDIRECT
+from ..models.tokens import OAuthTokens
+from .auth_flags import in_flags
+from .output import data, say
+from .reading import read_text
+
+
+def start(auth: OAuth, options: argparse.Namespace) -> int:
+    """Print the address that a person has to open."""
+    lifetime = options.sign_in_timeout or LIFETIME
+    try:
+        started = auth.start_sign_in(lifetime=lifetime)
+    except OAuthError as error:
+        error.hint = in_flags(error.hint)
+        raise
+    data(started.url)
+    profile = [] if options.profile is None else ["--profile", options.profile]
+    command = shlex.join(["mcp-oauth-sync", "auth", options.name, options.url, "--finish", *profile])
+    say(f"Open that address in any browser, within {lifetime / 60:.4g} min. It ends on an address that may not load.")
+    say(f"Copy that one, and give it to: {command}")
+    return 0
+
+
+def finish(auth: OAuth) -> OAuthTokens:
+    """Read the address that the browser ended on, and complete the sign-in.
+
+    Raises:
+        OAuthError: It could not be completed; the subclass says why.
+    """
+    redirect = read_text("The address the browser ended on: ", longest=MAX_REDIRECT)
+    if not redirect:
+        raise InvalidRedirectError(
+            "Standard input held no address.", hint="Give the address that the browser ended on to standard input."
+        )
+    return auth.finish_sign_in(redirect)
