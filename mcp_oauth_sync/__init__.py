@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .prompts import BrowserPrompt, CallbackPrompt, ConsolePrompt, Listener, NoPrompt, NotebookPrompt, Prompt
     from .stores import SecureTokenStore, TokenManager
     from .stores.factory import TokenStoreFactory
+    from .stores.key_pair import ExportKeyPair
     from .stores.registry import TokenRegistry
     from .stores.table import TokenStoreBackend
 
@@ -65,6 +66,7 @@ __all__ = [
     "DeviceAuthorization",
     "DeviceCodeGrant",
     "DynamicClientRegistration",
+    "ExportKeyPair",
     "Grant",
     "GrantContext",
     "Listener",
@@ -128,6 +130,7 @@ _ROOMS = {
     ),
     "stores": ("SecureTokenStore", "TokenManager"),
     "stores.factory": ("TokenStoreFactory",),
+    "stores.key_pair": ("ExportKeyPair",),
     "stores.registry": ("TokenRegistry",),
     "stores.table": ("TokenStoreBackend",),
 }

@@ -1,4 +1,4 @@
-"""Signing in where the browser is not: in two steps, with any time and any process between them."""
+"""Signing in where the browser is not: in two steps with any time between them, or on another machine."""
 
 from __future__ import annotations
 
@@ -58,3 +58,55 @@ class SignsInElsewhere(SignedRequests):
         from .authorizer.two_step import finish_sign_in
 
         return finish_sign_in(self._authorizer, redirect)
+
+    def export_sign_in(self, *, password: str | None = None, public_key: str | None = None, keep: bool = False) -> str:
+        """Seal the sign-in for another machine, and stop using it here.
+
+        See :meth:`mcp_oauth_sync.TokenManager.export_sign_in`: most servers rotate refresh tokens, so that one machine
+        only may go on. Threads that hold the sign-in may use its access token until it expires.
+
+        Args:
+            password: Opens it again; None when there is a key.
+            public_key: What it is sealed to; None when there is a password.
+            keep: True leaves it usable here too: right only where the server does not rotate refresh tokens.
+
+        Raises:
+            ValueError: Not exactly one of password and key was given.
+            TokenStorageError: There is no sign-in to take along, or it could not be marked.
+        """
+        held = self._authorizer.held
+        sealed = held.manager.export_sign_in(held.name, password=password, public_key=public_key, keep=keep)
+        held.load()
+        return sealed
+
+    def import_sign_in(
+        self,
+        sealed: str,
+        *,
+        password: str | None = None,
+        private_key: str | None = None,
+        replace: bool = False,
+    ) -> str:
+        """Take over a sign-in at this server that another machine has sealed; return what it is called here.
+
+        Args:
+            sealed: What :meth:`export_sign_in` returned.
+            password: What it was sealed with.
+            private_key: What it was sealed to.
+            replace: Whether to give up another sign-in that is here.
+
+        Raises:
+            OAuthError: As :meth:`mcp_oauth_sync.TokenManager.import_sign_in`; nothing was changed.
+        """
+        held = self._authorizer.held
+        name = held.manager.import_sign_in(
+            sealed,
+            name=held.name,
+            password=password,
+            private_key=private_key,
+            replace=replace,
+            server_url=self.server_url,
+        )
+        held.load_instead()
+        self._authorizer.asking.forget_failures()
+        return name

@@ -26,6 +26,7 @@ from ..protocol.transport import Transport
 from ..urls import without_query
 from .command import flags_for
 from .held import Held
+from .moved import moved_away
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
@@ -195,6 +196,8 @@ class Asking:
     def _nobody(self, prompt: Prompt, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()
         command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags()])
+        if (moved := self.held.record) is not None and moved.moved_on:
+            return moved_away(self.held.name, moved, hint=f"To sign in anew here, run: {command}")
         if step_up and wanted:
             scopes = printable(" ".join(dict.fromkeys((*step_up, *wanted))), 1000)
             return ScopeRequiredError(

@@ -19,6 +19,7 @@ from ..protocol.transport import Transport
 from ..stores import TokenManager
 from .asking import Asking
 from .held import Held
+from .moved import warn_not_revoked
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
@@ -217,6 +218,9 @@ class Authorizer:
             TokenStorageError: They could not be removed here.
         """
         record = self.held.drop(forget=forget)
+        if record is not None and record.moved_on:
+            warn_not_revoked(self.held.name, record)
+            return False
         return record is not None and self._revoke(record)
 
     def _revoke(self, record: ServerRecord) -> bool:

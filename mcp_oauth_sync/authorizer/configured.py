@@ -7,7 +7,7 @@ import logging
 import attrs
 import requests
 
-from ..exceptions import RefreshRejectedError, TokenRefreshError
+from ..exceptions import RefreshRejectedError, SignInRequiredError, TokenRefreshError
 from ..flow import OAuthFlow
 from ..grants.refresh_token import BACKOFF
 from ..models.config import OAuthConfig
@@ -16,6 +16,7 @@ from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
 from ..stores import TokenManager
 from .keeping import keep_or_warn
+from .moved import moved_away
 from .refresh import dead
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,13 @@ class Configured:
         with self.manager.exclusive(self.name, purpose="sign-in", timeout=self.patience):
             if tokens := self._stored_or_renewed():
                 return tokens  # somebody else was asked while we waited
-            flow = self._flow(self.manager.load_record(self.name))
-            tokens = flow.authorize()
+            flow = self._flow(record := self.manager.load_record(self.name))
+            try:
+                tokens = flow.authorize()
+            except SignInRequiredError as nobody:
+                if record is None or record.moved_on is None:
+                    raise
+                raise moved_away(self.name, record, hint=f"To sign in anew here: {nobody.hint}") from nobody
             with self.manager.exclusive(self.name):
                 keep_or_warn(self.manager, self.name, flow.record)
             return tokens

@@ -42,7 +42,7 @@ def _told(manager: TokenManager, name: str) -> tuple[str, str]:
 def _status(record: ServerRecord) -> str:
     tokens = record.tokens
     if tokens is None:
-        return "signed out"
+        return f"moved on {record.moved_on}" if record.moved_on else "signed out"
     left = tokens.seconds_left()
     if left == float("inf"):
         return "signed in"

@@ -62,17 +62,56 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_client_document_flags(document)
 
+    moving = _add_moving(commands)
+
     demo = commands.add_parser(
         "demo",
         help="see it all at work",
         description="Start a real MCP server with OAuth on this computer, sign in to it, and show what happens.",
     )
     demo.add_argument("--no-browser", action="store_true", help="let the demo play the person, even with a screen")
-    for command in (auth, listing, tools, logout, clear):
+    kept = (auth, listing, tools, logout, clear, *moving)
+    for command in kept:
         command.add_argument("--profile", type=_profile, metavar="PROFILE", help="the account, where there are several")
-    for command in (auth, listing, tools, logout, clear, document, demo):
+    for command in (*kept, document, demo):
         _add_verbose(command, default=argparse.SUPPRESS)  # keeps what was given before the command
     return parser
+
+
+def _add_moving(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
+    export = commands.add_parser(
+        "export",
+        help="take a sign-in along",
+        description="Seal a sign-in as one line of text for another machine. It is not used here any more: where a "
+        "server rotates refresh tokens, one machine only may go on with them.",
+    )
+    export.add_argument("name", metavar="NAME", help="the sign-in")
+    means = export.add_mutually_exclusive_group()
+    means.add_argument("--to", metavar="KEY", help="seal it to the key that 'receive' shows on the other machine")
+    _add_password(means)
+    export.add_argument("--keep", action="store_true", help="go on using it here too: only where nothing is rotated")
+    export.add_argument("--output", metavar="FILE", help="write it to a new file instead of standard output")
+
+    importing = commands.add_parser(
+        "import",
+        help="take over a sign-in",
+        description="Keep a sign-in that was exported on another machine. Import only what you have exported yourself.",
+    )
+    importing.set_defaults(command="importing")  # no module can be called as the command is
+    importing.add_argument("file", metavar="FILE", nargs="?", help="where it is (default: standard input)")
+    importing.add_argument("--name", metavar="NAME", help="what to call it (default: as it was called there)")
+    _add_password(importing)
+
+    receive = commands.add_parser(
+        "receive",
+        help="take over a sign-in, by a key",
+        description="Show a key to export a sign-in to, then read the sign-in from standard input and keep it.",
+    )
+    receive.add_argument("name", metavar="NAME", help="what to call the sign-in here")
+    receive.add_argument("--show-key", action="store_true", help="print the key, and end; it stays the same")
+    for command in (importing, receive):
+        command.add_argument("--replace", action="store_true", help="give up another sign-in that has the name")
+    return [export, importing, receive]
 
 
 def _add_client_document_flags(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +139,14 @@ def _add_client_document_flags(parser: argparse.ArgumentParser) -> None:
 
 def _hosts(text: str) -> object:
     return [read_loopback(host) for host in text.split(",")]
+
+
+def _add_password(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="the password is its first line (default: MCP_OAUTH_SYNC_EXPORT_PASSWORD, else it is asked for)",
+    )
 
 
 def _add_verbose(parser: argparse.ArgumentParser, *, default: object) -> None:

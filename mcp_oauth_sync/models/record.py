@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 
 import attrs
 
@@ -63,6 +64,24 @@ class ServerRecord:
             and self.registration
             and not self.registration.is_expired()
         )
+
+    def moved(self, at: float) -> ServerRecord:
+        """Return what stays behind when the sign-in is taken to another machine: who we are, and when it was.
+
+        Args:
+            at: Seconds since the epoch.
+        """
+        return attrs.evolve(self, tokens=None, dpop_key=None, moved_at=at)
+
+    @property
+    def moved_on(self) -> str | None:
+        """The day it was taken to another machine, as the clock here tells it; None while it is used here."""
+        if self.moved_at is None:
+            return None
+        try:
+            return datetime.fromtimestamp(self.moved_at, timezone.utc).astimezone().strftime("%Y-%m-%d")
+        except (OverflowError, OSError, ValueError):
+            return "an unknown day"
 
     def to_record(self) -> dict[str, object]:
         """Return the record as plain values for a store, secrets included."""

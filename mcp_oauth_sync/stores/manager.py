@@ -14,9 +14,10 @@ from ..models.client import ClientRegistration
 from ..models.profile import DEFAULT_PROFILE, require_profile
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
+from .arriving import ArrivingSignIns
 from .base import GENERIC, OAUTH, SecureTokenStore
+from .departing import DepartingSignIns
 from .places import BACKEND_VARIABLE, PASSWORD_VARIABLE, PROFILE_VARIABLE, default_directory
-from .sign_ins import SignIns
 from .table import TokenStoreBackend, open_store
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .settings import StoreSettings
 
 
-class TokenManager(SignIns):
+class TokenManager(DepartingSignIns, ArrivingSignIns):
     """Keeps sign-ins by name.
 
     Args:
@@ -107,7 +108,7 @@ class TokenManager(SignIns):
     def save_tokens(self, name: str, tokens: OAuthTokens) -> None:
         """Keep tokens, leaving the rest of the sign-in as it is. Raises as :meth:`save_record`."""
         with self.exclusive(name):
-            self.save_record(name, attrs.evolve(self.load_record(name) or ServerRecord(), tokens=tokens))
+            self.save_record(name, attrs.evolve(self.load_record(name) or ServerRecord(), tokens=tokens, moved_at=None))
 
     def load_tokens(self, name: str) -> OAuthTokens | None:
         """Return the tokens kept under a name, or None. Raises as :meth:`load_record`."""

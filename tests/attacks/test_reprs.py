@@ -30,6 +30,7 @@ from mcp_oauth_sync import (
 )
 from mcp_oauth_sync.authorizer import Authorizer
 from mcp_oauth_sync.grants.base import GrantContext
+from mcp_oauth_sync.models.parcel import Parcel
 from mcp_oauth_sync.models.pending import PendingSignIn
 from mcp_oauth_sync.models.secret import Secret
 from mcp_oauth_sync.protocol.authorization import AuthorizationRequest, build_authorization_request
@@ -155,6 +156,8 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "GrantContext": lambda: context(),
     "AuthorizationRequest": request_for_a_person,
     "PendingSignIn": lambda: pending(),
+    "ExportKeyPair": lambda: ExportKeyPair(public="a key for everybody", private=VALUE["Secret"]),
+    "Parcel": lambda: Parcel(name="notes", exported_at=1.0, record=record()),
     "StartedSignIn": lambda: StartedSignIn(
         url=f"https://login.example.com/a?state={VALUE['State']}",
         server_url="https://mcp.example.com/mcp",

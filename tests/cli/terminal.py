@@ -40,6 +40,7 @@ def run(*arguments: str, environment: dict[str, str] | None = None, given: str |
         [*COMMAND, *arguments],
         input=given.encode() if isinstance(given, str) else given,
         capture_output=True,
+        start_new_session=True,  # the terminal of who runs the tests is not there either
         env={**os.environ, "PYTHONUNBUFFERED": "", **(environment or {})},
         timeout=PATIENCE,
         check=False,

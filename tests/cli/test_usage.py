@@ -25,6 +25,9 @@ COMMANDS = {
     "tools": ("NAME", "[URL]"),
     "logout": ("NAME",),
     "clear": ("NAME",),
+    "export": ("NAME", "--to", "--password-file", "--keep", "--output"),
+    "import": ("[FILE]", "--name", "--password-file", "--replace"),
+    "receive": ("NAME", "--show-key", "--replace"),
     "demo": ("--no-browser",),
 }
 

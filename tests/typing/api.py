@@ -22,6 +22,7 @@ from mcp_oauth_sync import (
     ConsolePrompt,
     DeviceCodeGrant,
     DynamicClientRegistration,
+    ExportKeyPair,
     Listener,
     MCPAuthorizationMetadata,
     MCPOAuthClient,
@@ -88,6 +89,16 @@ def requests_door() -> None:
     assert_type(started, StartedSignIn)
     assert_type(StartedSignIn.from_dict(started.to_dict()).url, str)
     assert_type(auth.finish_sign_in("https://app.example.com/back?code=1&state=2"), OAuthTokens)
+    pair = ExportKeyPair.generate()
+    assert_type(ExportKeyPair.from_private(pair.private).public, str)
+    sealed = auth.export_sign_in(public_key=pair.public, keep=True)
+    assert_type(sealed, str)
+    assert_type(auth.import_sign_in(sealed, private_key=pair.private, replace=True), str)
+    manager = TokenManager()
+    assert_type(manager.export_sign_in("work", password="secret", deliver=len), str)
+    assert_type(manager.import_sign_in(sealed, name="work", password="secret", server_url=URL), str)
+    assert_type(manager.receiving_key("work"), str)
+    assert_type(manager.movable("work"), ServerRecord)
     assert_type(auth.sign_out(forget=True), bool)
     OAuth(URL, scopes="notes:read notes:write")
     OAuth(URL, resource=None, assume_pkce=True, allow_missing_iss=["https://auth.example.com"])

@@ -1,0 +1,64 @@
+"""``mcp-oauth-sync export NAME``: seal a sign-in for another machine, and stop using it here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from pathlib import Path
+
+from ..exceptions import TokenStorageError
+from ..urls import without_query
+from .accounts import manager_for
+from .output import data, say
+from .passwords import find_password
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the sealed sign-in, or write it to a file; where that fails, the sign-in stays here."""
+    manager, name = manager_for(options), options.name
+    record = manager.movable(name)  # before anybody thinks of a password
+    if options.to is None:
+        means = {"password": find_password(options.password_file, twice=True)}
+    else:
+        means = {"public_key": options.to}
+
+    def deliver(sealed: str) -> None:
+        if options.output is None:
+            data(sealed)
+        else:
+            _write_new(Path(options.output), sealed)
+
+    manager.export_sign_in(name, **means, keep=options.keep, deliver=deliver)
+    where = without_query(record.server_url or record.token_endpoint or "-")
+    say(f"{name!r} at {where} is sealed{f' in {options.output}' if options.output else ''}.")
+    opens = "the password" if options.to is None else "that key"
+    say(f"Who has it and {opens} can do what you can do there: import it once, on one machine, and delete it.")
+    if not options.keep:
+        flags = [] if options.profile is None else ["--profile", options.profile]
+        again = shlex.join(["mcp-oauth-sync", "auth", name, record.server_url or "URL", *flags])
+        say(f"It is not used here any more. To sign in anew here: {again}")
+    return 0
+
+
+def _write_new(path: Path, sealed: str) -> None:
+    """Write a file that was not there, for its owner only.
+
+    Raises:
+        TokenStorageError: It was there, or cannot be written.
+    """
+    made = False
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        made = True
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(sealed + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as failure:
+        if made:
+            path.unlink(missing_ok=True)
+        raise TokenStorageError(
+            f"The file {path} cannot be written: {failure.strerror or failure}.",
+            hint="Choose one that is not there yet; the sign-in is still used here.",
+        ) from failure

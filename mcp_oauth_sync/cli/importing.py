@@ -1,0 +1,57 @@
+"""``mcp-oauth-sync import [FILE]``: keep a sign-in that was exported on another machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..exceptions import StoreCorruptError, TokenStorageError, printable
+from ..stores import TokenManager
+from ..stores.sealed_text import LONGEST, PASSWORD, kind_of
+from ..urls import without_query
+from .accounts import manager_for
+from .output import say
+from .passwords import find_password
+from .reading import read_text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Import it, and say what it is."""
+    manager, sealed = manager_for(options), _sealed(options.file)
+    means = {}
+    if kind_of(sealed) == PASSWORD:
+        means["password"] = find_password(options.password_file, twice=False)
+    tell(manager, manager.import_sign_in(sealed, name=options.name, replace=options.replace, **means))
+    return 0
+
+
+def tell(manager: TokenManager, name: str) -> None:
+    """Say what has come."""
+    record = manager.load_record(name)
+    where = without_query((record and (record.server_url or record.token_endpoint)) or "-")
+    say(f"{printable(name)!r} is signed in to {where} here now; kept in {manager.store.name}.")
+    if record is not None and record.switches:
+        say(f"It meets {printable(record.issuer)} halfway: {printable(', '.join(record.switches.to_record()))}.")
+    say("Delete the sealed text: it is of no more use.")
+
+
+def _sealed(file: str | None) -> str:
+    """Return the sealed text.
+
+    Raises:
+        TokenStorageError: The file cannot be read.
+        StoreCorruptError: There is none.
+    """
+    if file is None:
+        text = read_text("The sealed sign-in: ", longest=LONGEST)
+    else:
+        try:
+            with Path(file).open("rb") as stream:
+                text = stream.read(LONGEST + 1).decode("ascii", "replace").strip()
+        except OSError as failure:
+            raise TokenStorageError(
+                f"The file {file} cannot be read: {failure.strerror or failure}.", hint="Check the path."
+            ) from failure
+    if not text:
+        raise StoreCorruptError("There is no sealed sign-in.", hint="Give what 'mcp-oauth-sync export' printed.")
+    return text
