@@ -31,7 +31,7 @@ def tell(manager: TokenManager, name: str) -> None:
     where = without_query((record and (record.server_url or record.token_endpoint)) or "-")
     say(f"{printable(name)!r} is signed in to {where} here now; kept in {manager.store.name}.")
     if record is not None and record.switches:
-        say(f"It meets {printable(record.issuer)} halfway: {printable(', '.join(record.switches.to_record()))}.")
+        say(f"Remembered for {printable(record.issuer)} alone: {record.switches}")
     say("Delete the sealed text: it is of no more use.")
 
 

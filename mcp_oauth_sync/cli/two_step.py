@@ -10,6 +10,7 @@ from ..exceptions import InvalidRedirectError, OAuthError
 from ..models.pending import LIFETIME
 from ..models.redirect import MAX_REDIRECT
 from ..models.tokens import OAuthTokens
+from ..prompts.pasted import read_pasted
 from .auth_flags import in_flags
 from .output import data, say
 from .reading import read_text
@@ -17,7 +18,7 @@ from .reading import read_text
 
 def start(auth: OAuth, options: argparse.Namespace) -> int:
     """Print the address that a person has to open."""
-    lifetime = options.sign_in_timeout or LIFETIME
+    lifetime = getattr(options, "sign_in_timeout", LIFETIME)
     try:
         started = auth.start_sign_in(lifetime=lifetime)
     except OAuthError as error:
@@ -38,8 +39,8 @@ def finish(auth: OAuth) -> OAuthTokens:
         OAuthError: It could not be completed; the subclass says why.
     """
     redirect = read_text("The address the browser ended on: ", longest=MAX_REDIRECT)
-    if not redirect:
-        raise InvalidRedirectError(
-            "Standard input held no address.", hint="Give the address that the browser ended on to standard input."
-        )
-    return auth.finish_sign_in(redirect)
+    pasted = read_pasted(redirect, state="")
+    if pasted.redirect is None:
+        what = "is not the answer of a sign-in" if redirect else "held nothing"
+        raise InvalidRedirectError(f"Standard input {what}; nothing was sent.", hint=pasted.complaint)
+    return auth.finish_sign_in(pasted.redirect)

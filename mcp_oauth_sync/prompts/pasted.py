@@ -24,10 +24,15 @@ _BEFORE_QUERY = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.*|/.*|[^=]*", re.DOTALL)
 
 
 class PastedLine:
-    """One line as it arrives, key by key. What it holds is never shown."""
+    """One line as it arrives, key by key. What it holds is never shown.
 
-    def __init__(self) -> None:
+    Args:
+        longest: Characters after which no more are taken.
+    """
+
+    def __init__(self, longest: int = MAX_REDIRECT) -> None:
         """Hold nothing yet."""
+        self._longest = longest
         self._characters: list[str] = []
         self._sequence = ""
         self._within_paste = self._entered = False
@@ -55,7 +60,7 @@ class PastedLine:
             del self._characters[-1:]
         elif key == _CLEAR:
             self.clear()
-        elif key.isprintable() and len(self._characters) < MAX_REDIRECT:
+        elif key.isprintable() and len(self._characters) < self._longest:
             self._characters.append(key)
         elif key.isprintable():
             self.too_long = True

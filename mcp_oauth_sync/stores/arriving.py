@@ -168,11 +168,12 @@ def _require_usable(record: ServerRecord, server_url: str | None) -> None:
     issuers = (record.issuer, record.registration.issuer if record.registration else None)
     endpoints = {"issuer": issuers, "token endpoint": (record.token_endpoint,)}
     endpoints["revocation endpoint"] = (record.revocation_endpoint,)
-    endpoints["metadata URL"] = (record.switches.metadata_url,)
     for what, urls in endpoints.items():
         for url in urls:
             if url:
                 require_secure(url, what, allow_loopback=local)
+    if record.switches.metadata_url is not None:
+        require_secure(record.switches.metadata_url, "metadata URL")
     if record.tokens is None:
         raise StoreCorruptError("What was sealed is signed out.", hint="Export it again.")
     if server_url is not None and canonical_resource(record.server_url) != canonical_resource(server_url):

@@ -15,6 +15,7 @@ from mcp_oauth_sync import (
     ClientMetadata,
     ClientRegistration,
     DeviceAuthorization,
+    ExportKeyPair,
     MCPOAuthClient,
     NoPrompt,
     OAuth,

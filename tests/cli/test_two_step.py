@@ -64,9 +64,10 @@ def test_a_person_at_a_terminal_is_asked_for_the_address(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("", "error: Standard input held no address."),
-        (b"\xff\xfe\x00", "error: "),
-        ("x" * 100_000, "error: The redirect is too long"),
+        ("", "error: Standard input held nothing"),
+        (b"\xff\xfe\x00", "error: Standard input is not the answer"),
+        ("x" * 100_000, "error: Standard input is not the answer"),
+        ("state=x&code=y&z=" + "x" * 100_000, "error: The redirect is too long"),
         ("https://a.example.com/?state=made-up&code=made-up", "error: The redirect belongs to no sign-in"),
         ("\x1b[2J?state=\x1b]0;x\x07", "error: "),
     ],
@@ -79,6 +80,31 @@ def test_what_is_no_answer_ends_with_1_and_a_sentence(scene: Scene, given: str |
     assert "\nhint: " in done.err
     assert "Traceback" not in done.err
     assert OBEYED.findall(done.err) == []
+    assert run("auth", "notes", scene.url, "--finish", given=redirect).status == 0
+
+
+def test_the_address_to_open_is_told_from_the_one_it_leads_to(scene: Scene) -> None:
+    done = run("auth", "notes", scene.url, "--finish", given=started(scene))
+    assert done.status == 1
+    assert "hint: That is the address to open." in done.err
+
+
+def test_an_address_longer_than_a_line_of_a_terminal_arrives_whole(scene: Scene) -> None:
+    redirect = answer(scene)
+    with Terminal("auth", "notes", scene.url, "--finish") as terminal:
+        terminal.read_until("ended on")
+        terminal.press(f"{redirect}&padding={'x' * 6000}\r")
+        assert terminal.end() == 0
+    assert "x" * 20 not in terminal.screen, "what is pasted is not shown"
+
+
+@pytest.mark.parametrize(("key", "status"), [("\x03", 130), ("\x04", 1)])
+def test_a_person_who_gives_up_leaves_it_open(scene: Scene, key: str, status: int) -> None:
+    redirect = answer(scene)
+    with Terminal("auth", "notes", scene.url, "--finish") as terminal:
+        terminal.read_until("ended on")
+        terminal.press(key)
+        assert terminal.end() == status
     assert run("auth", "notes", scene.url, "--finish", given=redirect).status == 0
 
 
