@@ -229,3 +229,17 @@ def test_the_handler_sends_no_header_of_a_sign_in_that_has_moved(scene: Scene) -
     assert handler.get_authorization_header("notes") is None
     assert handler.logout("notes") is False
     assert scene.asked("/revoke") == []
+
+
+def test_the_key_that_tokens_are_bound_to_goes_along_and_does_not_stay(home: Path) -> None:
+    with Scene() as scene:
+        scene.offer_binding(only=True, nonces=True)
+        auth = scene.sign_in()
+        other = TokenManager(home / "server")
+        other.import_sign_in(auth.export_sign_in(password=PASSWORD), password=PASSWORD)
+        assert scene.record().dpop_key is None
+        scene.az.expire_all_access_tokens()
+        assert scene.post(scene.oauth(token_manager=other, prompt=NoPrompt())).status_code == 200
+        assert len(set(scene.az.dpop.keys + scene.mcp.binding.keys)) == 1
+        with pytest.raises(SignInRequiredError, match="moved to another machine"):
+            scene.post(scene.oauth(prompt=NoPrompt()))

@@ -164,3 +164,18 @@ def test_signing_out_without_the_key_removes_everything_here_and_confirms_nothin
     scene.sign_in(client_id="app", client_key=ClientKey(private_pem()))
     assert scene.oauth(client_id="app").sign_out() is False
     assert (scene.record().tokens, scene.az.log) == (None, [])
+
+
+def test_in_two_steps_who_finishes_brings_the_key_and_without_it_nothing_is_lost(scene: Scene, tmp_path: Path) -> None:
+    register(scene)
+    key = ClientKey(key_file(tmp_path))
+    started = scene.oauth(client_id="app", client_key=key, prompt=NoPrompt()).start_sign_in()
+    redirect = scene.person.redirect_only(started.url)
+    assert redirect is not None
+    for spoilt in ({}, {"client_key": ClientKey("no key at all")}):
+        with pytest.raises(RegistrationError):
+            scene.oauth(client_id="app", prompt=NoPrompt(), **spoilt).finish_sign_in(redirect)
+        assert sent(scene) == []
+    tokens = scene.oauth(client_id="app", client_key=key, prompt=NoPrompt()).finish_sign_in(redirect)
+    assert scene.az.is_active(tokens.access_token)
+    assert len(sent(scene)) == 1

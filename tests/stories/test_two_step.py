@@ -170,3 +170,16 @@ def test_a_web_application_starts_in_one_request_and_finishes_in_another(scene: 
         assert (refused.status_code, "denied" in refused.text) == (400, True)
     assert (scene.az.exchanges, scene.az.registrations) == (1, 1)
     assert scene.record().redirect_uri == f"{app.url}/back"
+
+
+def test_tokens_that_are_bound_to_a_key_are_finished_with_the_key_of_the_start() -> None:
+    with Scene() as scene:
+        scene.offer_binding(only=True, nonces=True)
+        redirect = answer(scene, scene.oauth(prompt=NoPrompt()).start_sign_in().url)
+        finisher = scene.oauth(prompt=NoPrompt())
+        assert finisher.finish_sign_in(redirect).bound
+        assert scene.post(finisher).status_code == 200
+        scene.expire()
+        assert scene.post(scene.oauth(prompt=NoPrompt())).status_code == 200
+        assert len(set(scene.az.dpop.keys + scene.mcp.binding.keys)) == 1
+        scene.oauth(prompt=NoPrompt()).start_sign_in()  # a key for the canary to look for
