@@ -47,7 +47,8 @@ class OAuth(SignsInElsewhere):
         prompt: How a person is asked; None chooses by what this process is.
         grant: How tokens are obtained; None sends a person to the authorization server.
         callback_port: Port of the loopback redirect, or several to try in order; 0 takes a free one.
-        callback_host: 127.0.0.1, ::1 or localhost, as it appears in the redirect URI.
+        callback_host: 127.0.0.1, ::1 or localhost, as it appears in the redirect URI; None: 127.0.0.1, or localhost at
+            a server that refuses addresses.
         callback_bind: Address of the interface to listen on (0.0.0.0 in a container); None: the loopback one.
         redirect_uri: The whole redirect URI, https behind a proxy or ``myapp://...``; None makes one.
         offline_access: False never adds the scope ``offline_access`` by itself.
@@ -96,7 +97,7 @@ class OAuth(SignsInElsewhere):
         prompt: Prompt | None = None,
         grant: Grant | None = None,
         callback_port: int | Iterable[int] = 0,
-        callback_host: str = "127.0.0.1",
+        callback_host: str | None = None,
         callback_bind: str | None = None,
         redirect_uri: str | None = None,
         offline_access: bool = True,

@@ -16,6 +16,9 @@ from .prompts import Prompt
 from .protocol.transport import Transport
 from .sign_in import SignIn
 
+#: What stands in a configuration whose caller chose no redirect.
+_ANYWHERE = attrs.fields(OAuthConfig).redirect_uri.default
+
 
 class OAuthFlow:
     """Signs in at one authorization server whose endpoints the caller knows.
@@ -57,7 +60,7 @@ class OAuthFlow:
             scopes=config.scopes,
             client_id=config.client_id,
             client_secret=config.client_secret,
-            redirect_uri=config.redirect_uri,
+            redirect_uri=None if config.redirect_uri == _ANYWHERE else config.redirect_uri,
             authorize_params=config.extra_auth_params,
         )
 

@@ -23,6 +23,7 @@ from .protocol.registration import register_client
 from .protocol.remedies import argument
 from .protocol.server_metadata import same_issuer
 from .protocol.transport import Transport
+from .urls import portless
 
 logger = logging.getLogger(__name__)
 
@@ -239,6 +240,10 @@ def wished_callback(options: SignInOptions, saved: ClientRegistration | None) ->
         options: The caller's choices.
         saved: What an earlier sign-in left of a registration; None when there was none, or it will not be used.
     """
+    wanted, other = options.callback, options.at_localhost
     if saved is None or saved.source == PREREGISTERED:
-        return options.callback
-    return options.callback.preferring(saved.redirect_uris)
+        return wanted
+    known = {portless(uri) for uri in saved.redirect_uris}
+    if other is not None and portless(wanted.redirect_uri) not in known:
+        wanted = other.callback if portless(other.callback.redirect_uri) in known else wanted
+    return wanted.preferring(saved.redirect_uris)

@@ -9,10 +9,11 @@ import logging
 
 import attrs
 
-from .exceptions import AuthorizationError, TokenExchangeError
+from .exceptions import AuthorizationError, RegistrationError, TokenExchangeError, printable
 from .grants.authorization_code import AuthorizationCodeGrant
 from .grants.base import Grant, GrantContext, Obtained
 from .identity import Way, choose_way, identify, wished_callback
+from .models.callback import Callback
 from .models.client import DYNAMIC, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
@@ -89,7 +90,7 @@ class SignIn:
             RegistrationError: We could not be registered.
         """
         way = choose_way(self.options, self.server, self.saved, scopes=self.scopes)
-        return self._identify(way, self.saved, redirect_uri)
+        return self._identify(way, self.saved, redirect_uri, self.options.callback)
 
     def keep(self, obtained: Obtained) -> ServerRecord:
         """Return everything a later process needs."""
@@ -113,7 +114,27 @@ class SignIn:
         return tokens.bound or (tokens.refresh_token is not None and may_be)
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
-        return self._grant.obtain(self.context(saved, used))
+        try:
+            return self._grant.obtain(self.context(saved, used))
+        except RegistrationError as refusal:
+            other = self.at_localhost(refusal)
+            if other is None:
+                raise
+        return other._grant.obtain(other.context(saved, used))
+
+    def at_localhost(self, refusal: RegistrationError) -> SignIn | None:
+        """Return the same sign-in with the other name of this machine, where that may be what the server wants.
+
+        Some take ``http://127.0.0.1`` for a web site without encryption, and only ``http://localhost`` for a program.
+
+        Args:
+            refusal: Why we could not be registered.
+        """
+        options = self.options.at_localhost if refusal.error == "invalid_redirect_uri" else None
+        if options is None:
+            return None
+        logger.warning("%s refuses 127.0.0.1 in a redirect; trying localhost", printable(self.server.issuer))
+        return attrs.evolve(self, options=options)
 
     @property
     def _grant(self) -> Grant:
@@ -133,7 +154,7 @@ class SignIn:
 
         def identified(redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
             found = way or choose_way(self.options, self.server, saved, scopes=self.scopes)
-            used.append(self._identify(Way.DYNAMIC if fresh else found, saved, redirect_uri))
+            used.append(self._identify(Way.DYNAMIC if fresh else found, saved, redirect_uri, callback))
             return used[-1]
 
         # Nobody is asked before it is clear that we can be known at all; a grant without a person asks for itself.
@@ -165,7 +186,9 @@ class SignIn:
             insist=self.options.dpop is True,
         )
 
-    def _identify(self, way: Way, saved: ClientRegistration | None, redirect_uri: str | None) -> ClientRegistration:
+    def _identify(
+        self, way: Way, saved: ClientRegistration | None, redirect_uri: str | None, callback: Callback
+    ) -> ClientRegistration:
         return identify(
             way,
             self.http,
@@ -173,7 +196,7 @@ class SignIn:
             self.server,
             saved,
             redirect_uri=redirect_uri,
-            redirect_uris=self.options.callback.uris(redirect_uri) if redirect_uri else (),
+            redirect_uris=callback.uris(redirect_uri) if redirect_uri else (),
             scopes=self.scopes,
             grant_types=self._grant.grant_types if self._grant.interactive else (),
         )

@@ -9,6 +9,7 @@ import time
 
 import attrs
 
+from .exceptions import RegistrationError
 from .grants.authorization_code import build_request, known_client, redeem_code, require_endpoints
 from .grants.base import GrantContext
 from .models.callback import Callback
@@ -47,9 +48,7 @@ def start(
     expires_at = time.time() + require_lifetime(lifetime)
     token_endpoint = require_endpoints(step.server, step.http, step.switches)
     require_redirect(redirect_uri or step.options.callback.unbound)
-    context = attrs.evolve(step, prompt=NoPrompt()).context(step.saved, [])
-    redirect_uri = redirect_uri or context.callback.unbound
-    registration = known_client(context, redirect_uri)
+    context, redirect_uri, registration = _become_known(attrs.evolve(step, prompt=NoPrompt()), redirect_uri)
     request = build_request(context, registration, redirect_uri, build_state())
     pending = PendingSignIn(
         server_url=step.server_url,
@@ -68,6 +67,19 @@ def start(
         expires_at=expires_at,
     )
     return StartedSignIn(url=request.url, server_url=step.server_url, expires_at=expires_at), pending
+
+
+def _become_known(step: SignIn, redirect_uri: str | None) -> tuple[GrantContext, str, ClientRegistration]:
+    context = step.context(step.saved, [])
+    chosen = redirect_uri or context.callback.unbound
+    try:
+        return context, chosen, known_client(context, chosen)
+    except RegistrationError as refusal:
+        other = step.at_localhost(refusal) if redirect_uri is None else None
+        if other is None:
+            raise
+    context = other.context(step.saved, [])
+    return context, context.callback.unbound, known_client(context, context.callback.unbound)
 
 
 def redeem(pending: PendingSignIn, code: str, *, http: Transport, options: SignInOptions) -> ServerRecord:

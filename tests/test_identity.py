@@ -290,13 +290,22 @@ def test_of_several_ports_asked_for_a_registered_one_is_preferred() -> None:
     assert wished_callback(SignInOptions(callback_port=(8123, 8124)), saved).ports == (8124, 8123)
 
 
+def test_the_name_registered_earlier_is_preferred_unless_the_caller_chose_another() -> None:
+    saved = attrs.evolve(SAVED, redirect_uris=("http://localhost:5/callback",))
+    wished = wished_callback(SignInOptions(), saved)
+    assert (wished.uri_at(wished.ports[0]), wished.ports) == ("http://localhost:5/callback", (5, 0))
+    for chosen in (SignInOptions(callback_host="127.0.0.1"), SignInOptions(redirect_uri="http://127.0.0.1/callback")):
+        assert wished_callback(chosen, saved) == chosen.callback
+
+
 @pytest.mark.parametrize(
     "saved",
     [
         None,
         attrs.evolve(SAVED, source=PREREGISTERED),
         attrs.evolve(SAVED, redirect_uris=()),
-        attrs.evolve(SAVED, redirect_uris=("http://localhost:5/callback",)),
+        attrs.evolve(SAVED, redirect_uris=("http://localhost:5/other",)),
+        attrs.evolve(SAVED, redirect_uris=("http://[::1]:5/callback",)),
         attrs.evolve(SAVED, redirect_uris=("https://app.example.com/callback",)),
     ],
 )

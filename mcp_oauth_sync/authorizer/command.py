@@ -18,7 +18,7 @@ def flags_for(options: SignInOptions) -> list[str]:
         "--client-id": options.client_id,
         "--client-document": options.client_id_metadata_url,
         "--port": ",".join(str(port) for port in options.callback_port),
-        "--host": None if options.callback_host == "127.0.0.1" else options.callback_host,
+        "--host": options.callback_host,
         "--bind": options.callback_bind,
         "--redirect-uri": options.redirect_uri,
         "--extra-scopes": " ".join(options.extra_scopes),

@@ -28,7 +28,7 @@ class ClientMetadata:
         client_uri: A page about the program; None leaves it out.
         grant_types: Grants the client will use.
         response_types: Kinds of authorization response.
-        application_type: "native" for everything that runs on a person's machine.
+        application_type: "native" for what runs on a person's machine, "web" behind https; None follows the redirects.
         token_endpoint_auth_method: None lets the library choose what the server offers.
         scope: Scopes to register for, as on the wire; None registers for those about to be requested.
         extra: Further members sent as they are ("software_statement", "logo_uri", ...).
@@ -40,7 +40,7 @@ class ClientMetadata:
     client_uri: str | None = None
     grant_types: tuple[str, ...] = attrs.field(default=("authorization_code", "refresh_token"), converter=as_texts)
     response_types: tuple[str, ...] = attrs.field(default=("code",), converter=as_texts)
-    application_type: str = "native"
+    application_type: str | None = None
     token_endpoint_auth_method: str | None = None
     scope: str | None = None
     extra: Mapping[str, object] = attrs.field(factory=dict, repr=False, converter=secret_members)

@@ -131,9 +131,9 @@ def secure_url(_: object, attribute: attrs.Attribute[str | None], value: str | N
         require_secure(value, attribute.name)
 
 
-def loopback_name(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+def loopback_name(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
     """Refuse a host that is not this machine."""
-    if not is_loopback(value):
+    if value is not None and not is_loopback(value):
         raise ValueError(f"{attribute.name} must be 127.0.0.1, ::1 or localhost, not {value!r}")
 
 

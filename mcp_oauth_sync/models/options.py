@@ -37,7 +37,8 @@ class SignInOptions:
         authorize_params: Further parameters of the authorization request ("audience", "prompt", ...).
         token_params: Further parameters of every token request.
         callback_port: Ports to listen on for the redirect, in order; empty takes any free one.
-        callback_host: 127.0.0.1, ::1 or localhost, as it appears in the redirect URI.
+        callback_host: 127.0.0.1, ::1 or localhost, as it appears in the redirect URI; None: 127.0.0.1, or localhost at
+            a server that refuses addresses.
         callback_bind: Address of the interface to listen on (0.0.0.0 in a container); None: the loopback one.
         redirect_uri: The whole redirect URI, https behind a proxy or ``myapp://...``; None makes one.
         sign_in_timeout: Seconds to wait for the person.
@@ -76,7 +77,7 @@ class SignInOptions:
         factory=dict, repr=False, converter=secret_texts, validator=rules.unprotected
     )
     callback_port: tuple[int, ...] = attrs.field(default=(), converter=rules.ports)
-    callback_host: str = attrs.field(default="127.0.0.1", validator=rules.loopback_name)
+    callback_host: str | None = attrs.field(default=None, validator=rules.loopback_name)
     callback_bind: str | None = attrs.field(default=None, validator=rules.address)
     redirect_uri: str | None = None
     sign_in_timeout: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))
@@ -113,6 +114,13 @@ class SignInOptions:
         )
 
     @property
+    def at_localhost(self) -> SignInOptions | None:
+        """The same choices with the other name of this machine; None when the caller chose host or redirect."""
+        if self.callback_host is not None or self.redirect_uri is not None:
+            return None
+        return attrs.evolve(self, callback_host="localhost")
+
+    @property
     def callback(self) -> Callback:
         """The redirect asked for, and where it is listened for.
 
@@ -122,7 +130,8 @@ class SignInOptions:
         ports, bind = self.callback_port, self.callback_bind
         if self.redirect_uri is not None:
             return Callback.wanted(self.redirect_uri, ports, bind)
-        host = f"[{self.callback_host}]" if ":" in self.callback_host else self.callback_host
+        host = self.callback_host or "127.0.0.1"
+        host = f"[{host}]" if ":" in host else host
         return Callback(redirect_uri=f"http://{host}/callback", ports=ports or (0,), exact=bool(ports), bind=bind)
 
     def headers_for(self, url: str) -> Mapping[str, str]:

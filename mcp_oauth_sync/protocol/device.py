@@ -17,6 +17,7 @@ from ..models.client import ClientRegistration
 from ..models.device import DeviceAuthorization
 from ..models.document import MalformedDocument
 from ..urls import without_query
+from .dpop import PROOF_REFUSED
 from .proofs import NO_PROOFS, Proofs
 from .remedies import remedy
 from .token_endpoint import post_to_endpoint
@@ -146,7 +147,7 @@ def poll_once(
         raise AuthorizationTimeoutError(
             message, hint=AGAIN, error=error, error_description=description, status=reply.status
         )
-    if is_passing(reply):
+    if is_passing(reply) and error != PROOF_REFUSED:  # what could be mended in a proof has been
         fault = f"The token endpoint {without_query(endpoint)} answered {reply.describe()}."
         return NotYet(fault=fault, retry_after=reply.retry_after())
     try:

@@ -43,7 +43,7 @@ def build_registration_request(
         "redirect_uris": list(redirect_uris),
         "grant_types": list(metadata.grant_types),
         "response_types": list(metadata.response_types),
-        "application_type": metadata.application_type,
+        "application_type": metadata.application_type or select_application_type(redirect_uris),
         "token_endpoint_auth_method": method,
     }
     if metadata.client_uri:
@@ -51,6 +51,11 @@ def build_registration_request(
     if scope := metadata.scope or " ".join(scopes):
         request["scope"] = scope
     return {**request, **metadata.extra}
+
+
+def select_application_type(redirect_uris: Sequence[str]) -> str:
+    """Return "web" for redirects by https alone, which no native client may have. OpenID Connect Registration s2."""
+    return "web" if redirect_uris and all(uri.lower().startswith("https:") for uri in redirect_uris) else "native"
 
 
 def read_registration_response(

@@ -34,6 +34,7 @@ from mcp_oauth_sync.grants.base import GrantContext
 from mcp_oauth_sync.models.parcel import Parcel
 from mcp_oauth_sync.models.pending import PendingSignIn
 from mcp_oauth_sync.models.secret import Secret
+from mcp_oauth_sync.prompts.pasted import PastedLine, read_pasted
 from mcp_oauth_sync.protocol.authorization import AuthorizationRequest, build_authorization_request
 from mcp_oauth_sync.protocol.client_auth import build_client_authentication
 from mcp_oauth_sync.protocol.reply import Reply
@@ -117,6 +118,13 @@ def loaded_memory() -> MemoryStore:
     return store
 
 
+def pasted_line() -> PastedLine:
+    line = PastedLine()
+    for key in VALUE["Code"]:
+        line.take(key)
+    return line
+
+
 def client() -> MCPOAuthClient:
     return MCPOAuthClient("https://mcp.example.com/mcp", options=options(), record=record())
 
@@ -167,6 +175,11 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "DeviceAuthorization": lambda: DeviceAuthorization(
         device_code=VALUE["Code"], user_code="WDJB-MJHT", verification_uri="https://login.example.com/device"
     ),
+    "Pasted": lambda: read_pasted(f"code={VALUE['Code']}&state={VALUE['State']}", state="another"),
+    "Pasted, a code alone": lambda: read_pasted(VALUE["Code"], state=VALUE["State"], accept_bare_code=True),
+    "PastedLine": lambda: pasted_line(),
+    "PastedLine.text": lambda: pasted_line().text,
+    "vars of a PastedLine": lambda: vars(pasted_line()),
     "Transport": lambda: Transport(headers_for=options().headers_for),
     "Reply": lambda: Reply(url="https://a.example.com", status=200, headers={"x": VALUE["Header"]}, body=answer()),
     "Reply.json_object": lambda: Reply(url="", status=200, headers={}, body=answer()).json_object(),

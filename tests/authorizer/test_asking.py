@@ -247,10 +247,11 @@ def test_metadata_that_cannot_be_fetched_for_now_is_no_reason_to_guess_endpoints
     assert scene.shown == []
 
 
-def test_a_server_that_refuses_the_loopback_address_is_served_by_its_name(scene: Scene) -> None:
+def test_a_server_that_refuses_the_address_a_caller_chose_is_not_asked_for_another(scene: Scene) -> None:
     scene.az.registration_mode = "loopback-refused"
-    with pytest.raises(RegistrationError) as caught:
-        scene.post(scene.oauth())
-    assert "callback_host='localhost'" in (caught.value.hint or "")
+    for chosen in ({"callback_host": "127.0.0.1"}, {"redirect_uri": "http://127.0.0.1/callback"}):
+        with pytest.raises(RegistrationError) as caught:
+            scene.oauth(**chosen).sign_in()
+        assert "callback_host='localhost'" in (caught.value.hint or "")
+    assert len(scene.asked("/register")) == 2
     assert scene.shown == []
-    assert scene.post(scene.oauth(callback_host="localhost")).status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
 import termios
 import time
@@ -15,7 +16,7 @@ from mcp_oauth_sync.stores import default_manager
 from tests.servers import Person
 
 from .conftest import Scene
-from .terminal import COMMAND, OBEYED, PATIENCE, Terminal
+from .terminal import COMMAND, OBEYED, PATIENCE, Terminal, run
 
 READY = "What you paste is not shown"
 SSH = {"SSH_CONNECTION": "198.51.100.7 50000 203.0.113.9 2222"}
@@ -298,3 +299,58 @@ def test_the_text_fits_a_terminal_of_eighty_columns(scene: Scene) -> None:
         terminal.press("\x03")
         terminal.end()
     assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+# Nothing to listen on
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "kind"),
+    [("myapp://oauth/callback", "native"), ("https://app.example.com/callback", "web")],
+)
+def test_a_redirect_that_nothing_listens_for_is_pasted(scene: Scene, redirect_uri: str, kind: str) -> None:
+    with Terminal("auth", "notes", scene.url, "--redirect-uri", redirect_uri) as terminal:
+        redirect = redirect_for(terminal)
+        assert f"The browser ends on an address that begins with {redirect_uri}\n" in terminal.screen
+        assert redirect.startswith(redirect_uri)
+        terminal.press(redirect + "\r")
+        assert terminal.end() == 0
+    assert scene.az.requests("/register")[0].json()["application_type"] == kind
+    assert scene.az.requests("/token")[0].param("redirect_uri") == redirect_uri
+
+
+def test_without_a_terminal_it_fails_before_anything_is_registered_and_names_the_flag(scene: Scene) -> None:
+    done = run("auth", "notes", scene.url, "--no-browser", "--redirect-uri", "myapp://callback")
+    assert (done.status, done.out) == (1, "")
+    error, hint = done.err.splitlines()
+    assert error.startswith("error: The browser is to end on myapp://callback, which cannot be listened for here")
+    assert "--port" in hint
+    assert "callback_port" not in hint
+    assert scene.az.requests("/register") == []
+
+
+def test_no_browser_without_a_terminal_prints_the_address_and_waits_for_the_browser(scene: Scene) -> None:
+    done = run("auth", "notes", scene.url, "--no-browser", "--timeout", "0.1")
+    assert (done.status, done.out) == (1, "")
+    assert "\n  http://127.0.0.1:" in done.err
+    assert READY not in done.err
+
+
+def test_host_bind_and_a_range_of_ports_reach_the_server(scene: Scene) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        flags = ["--host", "localhost", "--bind", "127.0.0.1", "--port", f"{port}-{port + 20}"]
+        with Terminal("auth", "notes", scene.url, *flags) as terminal:
+            scene.person(terminal.address())
+            assert terminal.end() == 0
+    asked = urlsplit(parse_qs(urlsplit(scene.person.visited[0]).query)["redirect_uri"][0])
+    assert asked.hostname == "localhost"
+    assert port < (asked.port or 0) <= port + 20
+    assert len(scene.az.requests("/register")[0].json()["redirect_uris"]) == 21
+
+
+def test_a_redirect_that_anybody_could_receive_is_refused_at_once(scene: Scene) -> None:
+    done = run("auth", "notes", scene.url, "--redirect-uri", "http://example.com/callback")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("error: The redirect URI 'http://example.com/callback' is refused: it is not https.")
+    assert scene.quiet()

@@ -138,6 +138,27 @@ def test_a_client_with_a_key_signs_an_assertion_for_each_request(scene: ByCode) 
     assert None not in sent
 
 
+def test_tokens_are_bound_to_a_key_where_they_are_handed_out(scene: ByCode) -> None:
+    scene.offer_binding(only=True, nonces=True)
+    scene.enters(8)
+    auth = scene.oauth()
+    assert scene.post(auth).status_code == 200
+    assert auth.tokens is not None
+    assert auth.tokens.bound
+    assert [exchange.headers.get_all("DPoP") for exchange in scene.asked("/device")] == [None]
+    assert all(exchange.headers.get_all("DPoP") for exchange in scene.asked("/token"))
+    assert scene.slept == [5, 5]
+
+
+def test_proofs_that_are_refused_for_good_end_it_and_name_the_clock(scene: ByCode) -> None:
+    scene.offer_binding()
+    scene.az.fault("/token", reply(400, {"error": "invalid_dpop_proof"}))
+    with pytest.raises(TokenExchangeError, match="invalid_dpop_proof") as caught:
+        scene.post(scene.oauth())
+    assert "clock" in (caught.value.hint or "")
+    assert scene.slept == [5]
+
+
 def test_another_method_is_tried_once_where_the_first_is_refused_and_kept_to(scene: ByCode) -> None:
     scene.az.auth_methods = ("client_secret_post",)
     scene.az.metadata_overrides = {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}

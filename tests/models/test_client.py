@@ -11,9 +11,9 @@ ISSUER = "https://as.example.com"
 CANARY = "canary-secret-0123456789"
 
 
-def test_a_client_is_native_and_wants_refresh_tokens_unless_told_otherwise() -> None:
+def test_a_client_wants_refresh_tokens_and_its_kind_follows_its_redirects_unless_told_otherwise() -> None:
     metadata = ClientMetadata()
-    assert metadata.application_type == "native"
+    assert metadata.application_type is None
     assert metadata.grant_types == ("authorization_code", "refresh_token")
     assert metadata.response_types == ("code",)
 

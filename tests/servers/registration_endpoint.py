@@ -88,10 +88,11 @@ def _check_redirects(asked: dict[str, Any], *, refuse_ip: bool) -> None:
     for uri in uris:
         parts = urlsplit(uri)
         loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
-        if not parts.hostname or parts.fragment or not (parts.scheme == "https" or loopback):
-            raise Refusal("invalid_redirect_uri", "a redirect URI is neither https nor http on the loopback")
-        if loopback and asked["application_type"] == "web":
-            raise Refusal("invalid_redirect_uri", "application_type web with a loopback redirect URI")
+        private = parts.scheme not in ("", "http", "https")
+        if parts.fragment or not (private or (parts.hostname and (parts.scheme == "https" or loopback))):
+            raise Refusal("invalid_redirect_uri", "a redirect URI is neither https, on the loopback nor private")
+        if (asked["application_type"] == "web") != (parts.scheme == "https"):
+            raise Refusal("invalid_redirect_uri", "a redirect URI that does not go with the application_type")
         if refuse_ip and parts.hostname == "127.0.0.1":
             raise Refusal("invalid_redirect_uri", "redirect URIs with a literal 127.0.0.1", violation=False)
 
