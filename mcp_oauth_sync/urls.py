@@ -131,10 +131,14 @@ def require_redirect(uri: str) -> None:
         InsecureURLError: It is none of these.
     """
     scheme, colon, _ = uri.lower().partition(":")
-    if scheme in ("http", "https") or not _PLAIN_URL.fullmatch(uri):
-        require_secure(uri, "redirect URI")
-    elif not colon or not _PRIVATE_SCHEME.fullmatch(scheme) or scheme in _FOREIGN_SCHEMES or "#" in uri:
-        raise _refuse(uri, "redirect URI", "it is not https, loopback or a scheme of the application's own")
+    try:
+        if scheme in ("http", "https") or not _PLAIN_URL.fullmatch(uri):
+            require_secure(uri, "redirect URI")
+        elif not colon or not _PRIVATE_SCHEME.fullmatch(scheme) or scheme in _FOREIGN_SCHEMES or "#" in uri:
+            raise _refuse(uri, "redirect URI", "it is not https, loopback or a scheme of the application's own")
+    except InsecureURLError as refused:
+        refused.hint = "A redirect URI is https, http on this machine's loopback interface, or like myapp://callback."
+        raise
 
 
 def origin(url: str) -> str:

@@ -93,15 +93,12 @@ class PosixKeyboard(Keyboard):
 
     def read(self, seconds: float) -> str:
         """Wait for a key, and obey one that stops the program."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})  # a turn lost meanwhile must not stop the program
         if not self._hold():
             self._wake_only.select(seconds)
             return ""
         if not any(ready.fd == self._descriptor for ready, _ in self._both.select(seconds)):
             return ""
-        key = b""
-        with suppress(OSError):  # it has gone, or its turn has
-            key = os.read(self._descriptor, 1)  # what comes after the answer is for the program
+        key = self._one_byte()
         if not key:
             self._wake_only.select(_PAUSE)
         elif key in self._signals:
@@ -111,6 +108,16 @@ class PosixKeyboard(Keyboard):
         else:
             return self._decoder.decode(key)
         return ""
+
+    def _one_byte(self) -> bytes:
+        """Read no more than that: what comes after the answer is for the program."""
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})  # a turn just lost must not stop the program
+        try:
+            return os.read(self._descriptor, 1)
+        except OSError:  # it has gone, or its turn has
+            return b""
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
     def wake(self) -> None:
         """End a wait."""

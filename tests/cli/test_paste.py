@@ -352,5 +352,7 @@ def test_host_bind_and_a_range_of_ports_reach_the_server(scene: Scene) -> None:
 def test_a_redirect_that_anybody_could_receive_is_refused_at_once(scene: Scene) -> None:
     done = run("auth", "notes", scene.url, "--redirect-uri", "http://example.com/callback")
     assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("error: The redirect URI 'http://example.com/callback' is refused: it is not https.")
+    error, hint = done.err.splitlines()
+    assert error == "error: The redirect URI 'http://example.com/callback' is refused: it is not https."
+    assert "myapp://callback" in hint
     assert scene.quiet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import termios
 import threading
@@ -146,6 +147,14 @@ def test_a_terminal_that_cannot_be_changed_is_not_read(desk: Desk, monkeypatch: 
 
     monkeypatch.setattr(posix_keyboard.termios, "tcgetattr", gone)
     assert not desk.keyboard.begin()
+
+
+def test_reading_leaves_the_signals_of_the_thread_as_they_were(desk: Desk) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    desk.keyboard.begin()
+    desk.press(b"x")
+    assert desk.read(1) == "x"
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 def test_a_key_without_a_meaning_stops_nothing(desk: Desk) -> None:

@@ -105,6 +105,9 @@ def requests_door() -> None:
     OAuth(URL, resource="api://notes", expected_resource="https://notes.example.com", assume_pkce=())
     OAuth(URL, issuer="https://auth.example.com", metadata_url="https://auth.example.com/metadata.json")
     OAuth(server_url=URL, scopes=("notes:read",))
+    OAuth(URL, callback_port=range(8765, 8770), callback_host=None, callback_bind="0.0.0.0")
+    OAuth(URL, callback_port=[8765, 8766], redirect_uri="https://hub.example.com/proxy/8765/callback")
+    OAuth(URL, redirect_uri="myapp://oauth/callback", client_metadata=ClientMetadata(application_type=None))
 
 
 def many_servers(server_config: Mapping[str, object], config: OAuthConfig) -> None:
