@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from .exceptions import OAuthError
     from .flow import OAuthFlow
     from .grants.base import Grant, GrantContext, Obtained
+    from .grants.client_credentials import ClientCredentialsGrant
     from .grants.device_code import DeviceCodeGrant
+    from .grants.enterprise import EnterpriseGrant
+    from .grants.jwt_bearer import JWTBearerGrant
     from .handler import OAuthHandler
     from .models.callback import Callback
     from .models.client import ClientMetadata, ClientRegistration
@@ -59,6 +62,7 @@ __all__ = [
     "BrowserPrompt",
     "Callback",
     "CallbackPrompt",
+    "ClientCredentialsGrant",
     "ClientKey",
     "ClientMetadata",
     "ClientRegistration",
@@ -66,9 +70,11 @@ __all__ = [
     "DeviceAuthorization",
     "DeviceCodeGrant",
     "DynamicClientRegistration",
+    "EnterpriseGrant",
     "ExportKeyPair",
     "Grant",
     "GrantContext",
+    "JWTBearerGrant",
     "Listener",
     "MCPAuthorizationMetadata",
     "MCPOAuthClient",
@@ -104,7 +110,10 @@ _ROOMS = {
     "exceptions": ("OAuthError",),
     "flow": ("OAuthFlow",),
     "grants.base": ("Grant", "GrantContext", "Obtained"),
+    "grants.client_credentials": ("ClientCredentialsGrant",),
     "grants.device_code": ("DeviceCodeGrant",),
+    "grants.enterprise": ("EnterpriseGrant",),
+    "grants.jwt_bearer": ("JWTBearerGrant",),
     "handler": ("OAuthHandler",),
     "models.callback": ("Callback",),
     "models.client": ("ClientMetadata", "ClientRegistration"),

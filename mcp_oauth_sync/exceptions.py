@@ -172,7 +172,15 @@ class ScopeRequiredError(AuthorizationError):
 
 
 class TokenExchangeError(_ServerError):
-    """The token endpoint did not give tokens for what was shown to it: a code, an assertion, a secret."""
+    """The token endpoint did not give tokens for what was shown to it: a code, an assertion, a secret.
+
+    Attributes:
+        retry_after: Seconds the server asked to wait, or None.
+        transient: Whether waiting may help; False when the server understood and refused.
+    """
+
+    retry_after: float | None = None
+    transient: bool = False
 
 
 class TokenRefreshError(_ServerError):

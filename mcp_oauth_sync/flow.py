@@ -5,7 +5,8 @@ from __future__ import annotations
 import attrs
 import requests
 
-from .grants.refresh_token import BACKOFF, nothing_to_refresh_with, renew
+from .grants.patience import BACKOFF
+from .grants.refresh_token import nothing_to_refresh_with, renew
 from .identity import Way, identify
 from .models.config import OAuthConfig
 from .models.metadata import AuthorizationServerMetadata

@@ -16,8 +16,7 @@ from .models.callback import Callback
 from .models.client import DOCUMENT, DYNAMIC, PREREGISTERED, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
-from .protocol.assertions import settle_algorithm
-from .protocol.client_auth import KEY_METHODS, require_key, select_method
+from .protocol.client_auth import settle_method
 from .protocol.client_id_document import build_document_registration
 from .protocol.registration import register_client
 from .protocol.remedies import argument
@@ -171,12 +170,12 @@ def identify(
         RegistrationRequiredError: A new one is needed, and the server makes none.
     """
     if way is Way.PREREGISTERED and (given := options.preregistered):
-        return _settled(given, options, server, saved)
+        return settle_method(given, server, options.client_key, saved=saved)
     document = options.client_id_metadata_url or (saved.client_id if saved and saved.source == DOCUMENT else None)
     if way is Way.DOCUMENT and document:
         documented = redirect_uris or ((redirect_uri,) if redirect_uri else ())
         ours = build_document_registration(document, server, redirect_uris=documented)
-        return _settled(ours, options, server, saved)
+        return settle_method(ours, server, options.client_key, saved=saved)
     if way is Way.SAVED and saved and is_usable(saved, server, scopes=scopes, redirect_uri=redirect_uri):
         return saved
     if not server.registration_endpoint:
@@ -194,23 +193,18 @@ def identify(
     )
 
 
-def _settled(
-    client: ClientRegistration,
-    options: SignInOptions,
-    server: AuthorizationServerMetadata,
-    saved: ClientRegistration | None,
-) -> ClientRegistration:
-    """Settle how a client that the caller brings authenticates; a private key is tried out before anybody is asked."""
-    method = select_method(client, server, options.client_key)
-    settled = attrs.evolve(client, issuer=server.issuer, token_endpoint_auth_method=method)
-    if method not in KEY_METHODS:
-        return settled
-    client_key = require_key(client, options.client_key)
-    known = saved.token_endpoint_auth_signing_alg if saved and saved.client_id == client.client_id else None
-    if server.published or known is None:
-        offered = server.token_endpoint_auth_signing_alg_values_supported
-        known = settle_algorithm(client_key, offered, server=server.issuer)
-    return attrs.evolve(settled, token_endpoint_auth_signing_alg=known)
+def require_known(way: Way, saved: ClientRegistration | None, server: AuthorizationServerMetadata) -> None:
+    """Refuse to be anybody that the caller did not bring.
+
+    Raises:
+        RegistrationRequiredError: It would take a registration, or one that was made for people.
+    """
+    if way is Way.DYNAMIC or (way is Way.SAVED and saved is not None and saved.source == DYNAMIC):
+        raise RegistrationRequiredError(
+            f"Nobody registers by itself at {printable(server.issuer)} for a sign-in without a person.",
+            hint="Register a client there by hand and pass its client_id=.",
+            issuer=server.issuer,
+        )
 
 
 def _register(

@@ -12,7 +12,8 @@ import attrs
 from .exceptions import AuthorizationError, RegistrationError, TokenExchangeError, printable
 from .grants.authorization_code import AuthorizationCodeGrant
 from .grants.base import Grant, GrantContext, Obtained
-from .identity import Way, choose_way, identify, wished_callback
+from .grants.patience import BACKOFF, patiently
+from .identity import Way, choose_way, identify, require_known, wished_callback
 from .models.callback import Callback
 from .models.client import DYNAMIC, ClientRegistration
 from .models.metadata import AuthorizationServerMetadata
@@ -20,7 +21,7 @@ from .models.options import SignInOptions
 from .models.record import ServerRecord
 from .models.switches import NO_SWITCHES, Switches
 from .models.tokens import OAuthTokens
-from .prompts import Prompt, choose_prompt
+from .prompts import NoPrompt, Prompt, choose_prompt
 from .protocol.dpop import Prover
 from .protocol.proofs import Proofs
 from .protocol.token_response import CLIENT_ERRORS
@@ -46,6 +47,7 @@ class SignIn:
         saved: What an earlier sign-in left of a registration; None when there was none.
         switches: Where the server is met halfway.
         dpop_key: What the tokens are to be bound to, in PEM; None asks for bearer tokens.
+        backoff: Seconds to wait before each repetition of what failed for now, where no person takes part.
     """
 
     http: Transport
@@ -59,6 +61,7 @@ class SignIn:
     saved: ClientRegistration | None = None
     switches: Switches = NO_SWITCHES
     dpop_key: str | None = attrs.field(default=None, repr=False)
+    backoff: tuple[float, ...] = BACKOFF
 
     def run(self) -> ServerRecord:
         """Obtain tokens and return everything to keep.
@@ -104,6 +107,7 @@ class SignIn:
             tokens=obtained.tokens,
             requested_scope=" ".join(self.scopes) or None,
             redirect_uri=obtained.redirect_uri,
+            grant=None if self._grant.interactive else self._grant.name,
             switches=self.switches,
             dpop_key=self.dpop_key if self._key_is_needed(obtained.tokens) else None,
         )
@@ -114,8 +118,11 @@ class SignIn:
         return tokens.bound or (tokens.refresh_token is not None and may_be)
 
     def _obtain(self, saved: ClientRegistration | None, used: list[ClientRegistration]) -> Obtained:
+        grant = self._grant
+        if not grant.interactive:
+            return patiently(lambda: grant.obtain(self.context(saved, used)), backoff=self.backoff)
         try:
-            return self._grant.obtain(self.context(saved, used))
+            return grant.obtain(self.context(saved, used))
         except RegistrationError as refusal:
             other = self.at_localhost(refusal)
             if other is None:
@@ -152,8 +159,10 @@ class SignIn:
             RegistrationRequiredError: There is no way to be known.
         """
 
-        def identified(redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
+        def identified(redirect_uri: str | None, *, fresh: bool = False, known: bool = False) -> ClientRegistration:
             found = way or choose_way(self.options, self.server, saved, scopes=self.scopes)
+            if known:
+                require_known(found, saved, self.server)
             used.append(self._identify(Way.DYNAMIC if fresh else found, saved, redirect_uri, callback))
             return used[-1]
 
@@ -167,7 +176,7 @@ class SignIn:
             server_url=without_query(self.server_url),
             resource=self.resource,
             scopes=self.scopes,
-            prompt=self.prompt or choose_prompt(),
+            prompt=self.prompt or (choose_prompt() if self._grant.interactive else NoPrompt()),
             callback=callback,
             identify=identified,
             proofs=self.proofs,

@@ -113,7 +113,7 @@ def redeem(pending: PendingSignIn, code: str, *, http: Transport, options: SignI
         dpop_key=pending.dpop_key,
     )
 
-    def identified(redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
+    def identified(redirect_uri: str | None, *, fresh: bool = False, known: bool = False) -> ClientRegistration:
         return pending.registration
 
     context = GrantContext(

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from mcp_oauth_sync import CallbackPrompt, MCPOAuthClient, OAuth, OAuthHandler, ServerRecord, TokenManager
-from mcp_oauth_sync.authorizer import refresh
+from mcp_oauth_sync.authorizer import refresh, unattended
 from mcp_oauth_sync.stores import default_manager
 
 from .servers import AuthorizationServer, Exchange, McpServer, Person
@@ -127,15 +127,19 @@ class Scene:
         """The default store."""
         return default_manager()
 
-    def record(self) -> ServerRecord:
-        """Return what is stored for the server."""
-        record = self.manager.load_record(self.url)
+    def record(self, name: str | None = None) -> ServerRecord:
+        """Return what is stored for the server, or under a name."""
+        record = self.manager.load_record(name or self.url)
         assert record is not None
         return record
 
     def change_record(self, **changes: Any) -> None:
         """Change what is stored for the server."""
-        self.manager.save_record(self.url, attrs.evolve(self.record(), **changes))
+        self.change_record_of(self.url, **changes)
+
+    def change_record_of(self, name: str, **changes: Any) -> None:
+        """Change what is stored under a name."""
+        self.manager.save_record(name, attrs.evolve(self.record(name), **changes))
 
     def age(self, seconds: float) -> None:
         """Let the stored tokens have been issued that much earlier, by our clock."""
@@ -147,6 +151,17 @@ class Scene:
         """End the life of every access token, by our clock and the server's."""
         self.az.expire_all_access_tokens()
         self.age(YEAR)
+
+    def age_record(self, name: str, seconds: float) -> None:
+        """Let the tokens stored under a name have been issued that much earlier, by our clock."""
+        tokens = self.record(name).tokens
+        assert tokens is not None
+        self.change_record_of(name, tokens=attrs.evolve(tokens, issued_at=tokens.issued_at - seconds))
+
+    def expire_record(self, name: str) -> None:
+        """End the life of every access token at the server, and of those stored under a name by our clock."""
+        self.az.expire_all_access_tokens()
+        self.age_record(name, YEAR)
 
     # What happened
 
@@ -178,8 +193,9 @@ def stored() -> dict[str, bytes]:
 
 
 def never_wait(monkeypatch: pytest.MonkeyPatch, *, attempts: int = 4) -> None:
-    """Let refreshes be repeated at once."""
-    monkeypatch.setattr(refresh, "BACKOFF", (0.0,) * (attempts - 1))
+    """Let requests for tokens be repeated at once."""
+    for room in (refresh, unattended):
+        monkeypatch.setattr(room, "BACKOFF", (0.0,) * (attempts - 1))
 
 
 def shift_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -188,5 +204,5 @@ def shift_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
     shifted = SimpleNamespace(time=lambda: time.time() + seconds, monotonic=time.monotonic)
     rooms = ("models.tokens", "models.client", "models.pending", "protocol.token_endpoint", "authorizer.asking")
-    for module in (*rooms, "stores.pending", "two_step"):
+    for module in (*rooms, "authorizer.unattended", "stores.pending", "two_step"):
         monkeypatch.setattr(f"mcp_oauth_sync.{module}.time", shifted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import shlex
 import time
@@ -14,7 +13,6 @@ from ..exceptions import (
     OAuthError,
     ScopeRequiredError,
     SignInRequiredError,
-    TokenExchangeError,
     printable,
 )
 from ..models.options import SignInOptions
@@ -25,17 +23,15 @@ from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
 from ..urls import without_query
 from .command import flags_for
+from .cool_down import CoolDown
 from .held import Held
 from .moved import moved_away
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
+    from .refresh import Again
 
 logger = logging.getLogger(__name__)
-
-#: Seconds after a failed sign-in in which nobody is asked again by itself; they double with each further one.
-COOL_DOWN = 30.0
-LONGEST_COOL_DOWN = 3600.0
 
 
 class Asking:
@@ -51,9 +47,7 @@ class Asking:
     def __init__(self, held: Held, options: SignInOptions, prompt: Prompt | None, grant: Grant | None = None) -> None:
         """Ask nobody yet."""
         self.held, self.options, self._prompt, self._grant = held, options, prompt, grant
-        self._failed: tuple[float, OAuthError] | None = None
-        self._failures = 0
-        self._useless_since: float | None = None
+        self._cool_down = CoolDown()
 
     def ask(
         self,
@@ -81,9 +75,9 @@ class Asking:
             OAuthError: The sign-in failed; the subclass says why.
         """
         if force:
-            self._failures, self._useless_since = 0, None
+            self._cool_down.forced()
         held, prompt = self.held, self._prompt or choose_prompt()
-        if not prompt.interactive and not self._unattended:
+        if not prompt.interactive:
             raise self._nobody(prompt, challenge, step_up)
         held.settle_name()
         since, began = time.monotonic(), time.time()
@@ -93,7 +87,7 @@ class Asking:
             if self._done_meanwhile(None if force else rejected, needed, issued_after=began if force else None):
                 return
             if not force:
-                self._share_failure(since)
+                self._cool_down.share(since)
             from ..client import MCPOAuthClient  # what only a sign-in needs is loaded for one
 
             record = held.load()
@@ -103,46 +97,21 @@ class Asking:
             try:
                 client.authorize(scopes, challenge=challenge, held=step_up)
             except OAuthError as failure:
-                self._failed = (time.monotonic(), failure)
-                self._failures += 1
+                self._cool_down.note(failure)
                 raise
-            self._failed = None
-            self._failures = 0 if self._useless_since is None else self._failures
+            self._cool_down.succeeded()
             with held.manager.exclusive(held.name):
                 held.save(client.record)
             held.link()
 
-    @property
-    def _unattended(self) -> bool:
-        """Whether tokens are obtained without a person."""
-        return self._grant is not None and not self._grant.interactive
-
     def can_obtain_again(self, record: ServerRecord) -> bool:
-        """Tell whether one request without a person brings new tokens."""
-        return self._unattended and bool(record.token_endpoint and record.issuer)
+        """Tell whether one request brings new tokens where there is no refresh token: not where a person is needed."""
+        return False
 
-    def obtain_again(self, http: Transport) -> None:
-        """Use a grant without a person once more, unless somebody else did while we waited.
-
-        Args:
-            http: The transport.
-
-        Raises:
-            OAuthError: No tokens came; the subclass says why.
-        """
-        held, grant = self.held, self._grant
-        with held.one_by_one(), held.manager.exclusive(held.name, purpose="sign-in"):
-            if self._done_meanwhile(None, (), issued_after=None):
-                return
-            from ..client import MCPOAuthClient
-
-            record = held.load()
-            if grant is None or record is None:
-                return
-            client = MCPOAuthClient(held.server_url, options=self.options, http=http, record=record)
-            client.obtain_again(grant)
-            with held.manager.exclusive(held.name):
-                held.save(client.record)
+    @property
+    def again(self) -> Again | None:
+        """What obtains tokens once more without a person; None where one is needed."""
+        return None
 
     def _done_meanwhile(self, rejected: str | None, needed: tuple[str, ...], *, issued_after: float | None) -> bool:
         self.held.load()
@@ -167,31 +136,16 @@ class Asking:
 
     def forget_failures(self) -> None:
         """Let nobody be spared because of what went wrong earlier: a sign-in has succeeded."""
-        self._failed, self._failures, self._useless_since = None, 0, None
+        self._cool_down.forget()
 
     def in_vain(self) -> None:
         """Note that the server refused what a sign-in has just brought: another one would bring no more."""
-        self._failures += 1
-        self._useless_since = time.monotonic()
+        self._cool_down.in_vain()
         logger.warning("%s refuses even fresh tokens", without_query(self.held.server_url))
 
     def useless(self) -> bool:
-        """Tell whether asking a person was in vain so recently that it would be again."""
-        return self._useless_since is not None and time.monotonic() - self._useless_since < self._cool_down()
-
-    def _cool_down(self) -> float:
-        return min(COOL_DOWN * 2.0 ** min(max(0, self._failures - 1), 10), LONGEST_COOL_DOWN)
-
-    def _share_failure(self, since: float) -> None:
-        if self._failed is None:
-            return
-        at, failure = self._failed
-        age = time.monotonic() - at
-        asked = isinstance(failure, (AuthorizationError, TokenExchangeError))
-        if at >= since or (asked and age < self._cool_down()):
-            again = copy.copy(failure)
-            again.hint = f"That was {age:.0f} s ago. Call sign_in() to be asked again at once."
-            raise again
+        """Tell whether a sign-in was in vain so recently that another one would be, too."""
+        return self._cool_down.useless()
 
     def _nobody(self, prompt: Prompt, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()

@@ -41,6 +41,12 @@ class Attempts:
         self.asked_for: set[frozenset[str]] = set()
 
 
+def _unattended(authorizer: Authorizer, grant: Grant) -> Asking:
+    from .unattended import Unattended  # what only programs without a person need
+
+    return Unattended(authorizer.held, authorizer.options, grant)
+
+
 class Authorizer:
     """Keeps one sign-in usable.
 
@@ -67,9 +73,10 @@ class Authorizer:
     ) -> None:
         """Read and send nothing yet."""
         self.server_url, self.options, self.http = server_url, options, http
-        self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer)
+        by_itself = None if grant is None or grant.interactive else grant
+        self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer, grant=by_itself)
         self.held.bound_only = options.dpop is True
-        self._asking = Asking(self.held, options, prompt, grant)
+        self._asking = Asking(self.held, options, prompt, grant) if by_itself is None else _unattended(self, by_itself)
         self._stepped_up: set[frozenset[str]] = set()
 
     def current(self) -> Presented | None:
@@ -95,7 +102,7 @@ class Authorizer:
         renewable = record is not None and (record.can_refresh() or self._asking.can_obtain_again(record))
         if record is not None and record.tokens is not None and record.tokens.is_expired() and renewable:
             try:
-                self._renew_early(record)
+                self._renew_early()
             except OAuthError as failure:
                 # The request goes out with what there is: the server's challenge, and the way the caller's own
                 # request reaches servers, decide what comes next.
@@ -103,13 +110,10 @@ class Authorizer:
             held.good_until = max(held.good_until, time.monotonic() + RETRY_EARLY)
         return held.header
 
-    def _renew_early(self, record: ServerRecord) -> None:
-        if record.can_refresh():
-            from .refresh import refresh  # what only a refresh needs is loaded for one
+    def _renew_early(self) -> None:
+        from .refresh import refresh  # what only a refresh needs is loaded for one
 
-            refresh(self.held, None, self.http, backoff=(), options=self.options)
-        else:
-            self._asking.obtain_again(self.http)
+        refresh(self.held, None, self.http, backoff=(), options=self.options, again=self._asking.again)
 
     def answer(
         self, challenge: Challenge, *, rejected: str | None, attempts: Attempts, http: Transport
@@ -236,7 +240,7 @@ class Authorizer:
     def _refreshed_or_dead(self, rejected: str | None, http: Transport) -> Renewal:
         from .refresh import refresh_with_patience
 
-        return refresh_with_patience(self.held, rejected, http, options=self.options)
+        return refresh_with_patience(self.held, rejected, http, options=self.options, again=self._asking.again)
 
     @property
     def asking(self) -> Asking:

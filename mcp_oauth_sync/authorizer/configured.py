@@ -9,7 +9,7 @@ import requests
 
 from ..exceptions import RefreshRejectedError, SignInRequiredError, TokenRefreshError
 from ..flow import OAuthFlow
-from ..grants.refresh_token import BACKOFF
+from ..grants.patience import BACKOFF
 from ..models.config import OAuthConfig
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -20,6 +21,10 @@ from ..protocol.scopes import union
 from ..stores import TokenManager
 from ..urls import without_query
 from .keeping import keep_or_warn, require_ours
+from .naming import own_name
+
+if TYPE_CHECKING:
+    from ..grants.base import Grant
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +43,7 @@ class Held:
             issuer has a sign-in of its own there when the one found belongs to another.
         client_id: The caller's own client; None takes whoever signed in.
         issuer: The authorization server that has to have issued the tokens; None takes any.
+        grant: What obtains the tokens without a person, whose sign-in has a name of its own; None for a person's.
 
     Attributes:
         named: Whether a caller chose the name.
@@ -55,9 +61,10 @@ class Held:
         *,
         client_id: str | None = None,
         issuer: str | None = None,
+        grant: Grant | None = None,
     ) -> None:
         """Read nothing yet."""
-        self._client_id, self._issuer = client_id, issuer
+        self._client_id, self._issuer, self._grant = client_id, issuer, grant
         self.manager, self.server_url = manager, server_url
         self.header: Presented | None = None
         self.bound_only = False
@@ -74,20 +81,27 @@ class Held:
         """The name of the sign-in in the store."""
         if self._name is not None:
             return self._name
+        if self._grant is not None:
+            self._name = self._own_name()
+            return self._name
         if self._client_id is None and self._issuer is None:
             return self.manager.name_for(self.server_url)
         return self._find()[0]
 
+    def _own_name(self) -> str:
+        return own_name(self.server_url, client_id=self._client_id, issuer=self._issuer, grant=self._grant)
+
     def _find(self) -> tuple[str, ServerRecord | None]:
         """Return (name, sign-in or None) when the caller gave no name: never one of another client or issuer."""
+        if self._grant is not None:
+            return self.name, self.manager.load_record(self.name)
         name, record = self.manager.find(self.server_url)
         registration = record.registration if record else None
         another = registration is not None and self._client_id not in (None, registration.client_id)
         elsewhere = record is not None and record.issuer and self._issuer not in (None, record.issuer)
         if not (another or elsewhere):
             return name, record
-        whose = {"client_id": self._client_id, "issuer": self._issuer}
-        name = " ".join([self.server_url, *(f"{what}={value}" for what, value in whose.items() if value)])
+        name = self._own_name()
         return name, self.manager.load_record(name)
 
     def stay_with(self, name: str, *, named: bool) -> None:

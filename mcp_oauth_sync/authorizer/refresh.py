@@ -1,18 +1,23 @@
-"""One refresh for everybody who needs it. RFC 6749 section 6, RFC 9700 section 4.14 (rotation)."""
+"""One refresh for everybody who needs it; without a refresh token, one use of a grant without a person.
+
+RFC 6749 section 6, RFC 9700 section 4.14 (rotation).
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import attrs
 
 from ..exceptions import RefreshRejectedError, RegistrationError, TokenRefreshError, printable
-from ..grants.refresh_token import BACKOFF, renew
+from ..grants.patience import BACKOFF
+from ..grants.refresh_token import renew
 from ..models.client import DYNAMIC
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
+from ..protocol.dpop import Prover
 from ..protocol.presented import Presented
 from ..protocol.proofs import Proofs
 from ..protocol.token_response import CLIENT_ERRORS
@@ -20,6 +25,26 @@ from ..protocol.transport import Transport
 from .held import Held
 
 logger = logging.getLogger(__name__)
+
+
+class Again(Protocol):
+    """Obtains tokens once more without a person."""
+
+    def __call__(
+        self, http: Transport, record: ServerRecord, *, backoff: tuple[float, ...], since: float
+    ) -> ServerRecord:
+        """Return the record with fresh tokens.
+
+        Args:
+            http: The transport.
+            record: What the sign-in left behind.
+            backoff: Seconds to wait before each repetition; empty tries once.
+            since: When the caller began to wait for its turn, in monotonic seconds.
+
+        Raises:
+            OAuthError: No tokens came; the subclass says why.
+        """
+        raise NotImplementedError
 
 
 class Renewal(NamedTuple):
@@ -34,6 +59,41 @@ class Renewal(NamedTuple):
     adopted: bool = False
 
 
+@attrs.frozen(kw_only=True)
+class _Means:
+    """What tokens are renewed with.
+
+    Attributes:
+        http: The transport.
+        options: The caller's choices.
+        backoff: Seconds to wait before each repetition; empty tries once.
+        again: Obtains tokens without a person; None where one is needed.
+        since: When it began, in monotonic seconds.
+    """
+
+    http: Transport
+    options: SignInOptions
+    backoff: tuple[float, ...]
+    again: Again | None
+    since: float
+
+    def refresh(self, record: ServerRecord, prover: Prover | None) -> ServerRecord:
+        """Return the record with tokens that its refresh token brought."""
+        proofs = Proofs(
+            issuer=record.issuer,
+            client_key=self.options.client_key,
+            dpop=prover,
+            insist=self.options.dpop is True,
+        )
+        return renew(self.http, record, backoff=self.backoff, extra=self.options.token_params, proofs=proofs)
+
+    def obtain_again(self, record: ServerRecord) -> ServerRecord | None:
+        """Return the record with tokens that need no refresh token; None where a person is needed for them."""
+        if self.again is None or not (record.token_endpoint and record.issuer):
+            return None
+        return self.again(self.http, record, backoff=self.backoff, since=self.since)
+
+
 def refresh(
     held: Held,
     rejected: str | None,
@@ -41,6 +101,7 @@ def refresh(
     *,
     backoff: tuple[float, ...],
     options: SignInOptions,
+    again: Again | None = None,
 ) -> Renewal:
     """Adopt tokens that somebody else renewed meanwhile, else renew them.
 
@@ -50,41 +111,41 @@ def refresh(
         http: The transport.
         backoff: Seconds to wait before each repetition; empty tries once.
         options: The caller's choices.
+        again: Obtains tokens without a person where there is no refresh token, or none that works; None where a
+            person is needed for that.
 
     Raises:
         RefreshRejectedError: The refresh token will never work again; it was removed.
         TokenRefreshError: It did not work now; everything is kept.
         TokenStorageError: The store cannot be used.
+        OAuthError: No tokens came without a person either; the subclass says why, and everything is kept.
     """
     if rejected is not None and _renewed(held, rejected):
         return Renewal(held.header, adopted=True)
+    means = _Means(http=http, options=options, backoff=backoff, again=again, since=time.monotonic())
     with held.one_by_one():
         if _renewed(held, rejected):  # by a thread of ours while we waited: the store has nothing newer to tell
             return Renewal(held.header, adopted=True)
         with held.manager.exclusive(held.name):
-            return _in_turn(held, rejected, http, backoff, options)
+            return _in_turn(held, rejected, means)
 
 
-def _in_turn(
-    held: Held, rejected: str | None, http: Transport, backoff: tuple[float, ...], options: SignInOptions
-) -> Renewal:
+def _in_turn(held: Held, rejected: str | None, means: _Means) -> Renewal:
     record = held.load()
     if record is None or record.tokens is None:
         return Renewal(None)
     if not record.tokens.is_expired() and held.header != rejected:
         return Renewal(held.header, adopted=True)
-    if not record.can_refresh():
+    if record.can_refresh():
+        try:
+            renewed: ServerRecord | None = means.refresh(record, held.provers.of(record))
+        except RefreshRejectedError as failure:
+            return _after_rejection(held, record, rejected, failure, means)
+    else:
+        renewed = means.obtain_again(record)
+    if renewed is None:
         return Renewal(None)
-    try:
-        proofs = Proofs(
-            issuer=record.issuer,
-            client_key=options.client_key,
-            dpop=held.provers.of(record),
-            insist=options.dpop is True,
-        )
-        held.save(renew(http, record, backoff=backoff, extra=options.token_params, proofs=proofs))
-    except RefreshRejectedError as failure:
-        return _after_rejection(held, record, rejected, failure)
+    held.save(renewed)
     return Renewal(held.header)
 
 
@@ -95,13 +156,19 @@ def _renewed(held: Held, rejected: str | None) -> bool:
     return held.good_until > time.monotonic() and held.tokens is not None and not held.tokens.is_expired()
 
 
-def _after_rejection(held: Held, record: ServerRecord, rejected: str | None, failure: RefreshRejectedError) -> Renewal:
+def _after_rejection(
+    held: Held, record: ServerRecord, rejected: str | None, failure: RefreshRejectedError, means: _Means
+) -> Renewal:
     """Decide what is dead. Called in our turn, so that nobody's fresh tokens are removed."""
     newer = held.load_instead()
     if newer is not None and newer.tokens is not None and newer.tokens != record.tokens:
         return Renewal(held.header, adopted=True)  # renewed by somebody who takes no turns
     if rejected is None and record.tokens is not None and record.tokens.seconds_left() > 0:
         logger.warning("refused to refresh early, the access token is still good: %s", failure.message)
+        return Renewal(held.header)
+    if (obtained := means.obtain_again(record)) is not None:
+        logger.warning("%s", failure.message)
+        held.save(obtained)
         return Renewal(held.header)
     held.save(dead(record, failure.error))
     raise failure
@@ -120,7 +187,9 @@ def dead(record: ServerRecord, error: str | None) -> ServerRecord:
     return attrs.evolve(record, tokens=None, registration=registration, dpop_key=None)
 
 
-def refresh_with_patience(held: Held, rejected: str | None, http: Transport, *, options: SignInOptions) -> Renewal:
+def refresh_with_patience(
+    held: Held, rejected: str | None, http: Transport, *, options: SignInOptions, again: Again | None = None
+) -> Renewal:
     """Refresh with patience: to nothing when only a person can help, to an error when time may.
 
     Args:
@@ -128,14 +197,16 @@ def refresh_with_patience(held: Held, rejected: str | None, http: Transport, *, 
         rejected: The ``Authorization`` value that a server did not accept; None when it is only time.
         http: The transport.
         options: The caller's choices.
+        again: As :func:`refresh` takes it.
 
     Raises:
         TokenRefreshError: It did not work now; everything is kept.
+        OAuthError: No tokens came without a person either; the subclass says why, and everything is kept.
         RegistrationError: The server no longer accepts the client that the caller registered.
         TokenStorageError: The store cannot be used.
     """
     try:
-        return refresh(held, rejected, http, backoff=BACKOFF, options=options)
+        return refresh(held, rejected, http, backoff=BACKOFF, options=options, again=again)
     except TokenRefreshError as failure:
         if failure.transient:
             raise

@@ -48,7 +48,9 @@ def _status(record: ServerRecord) -> str:
         return "signed in"
     if left > 0:
         return f"signed in, good for {_duration(left)}"
-    return "signed in, renewed at the next call" if record.can_refresh() else "expired"
+    if record.can_refresh():
+        return "signed in, renewed at the next call"
+    return "expired, obtained anew by its program" if record.grant else "expired"
 
 
 def _duration(seconds: float) -> str:

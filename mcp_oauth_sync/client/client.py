@@ -10,6 +10,7 @@ import requests
 from ..exceptions import AuthorizationError
 from ..grants.advice import advise
 from ..grants.base import Grant
+from ..grants.patience import BACKOFF
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.options import SignInOptions
@@ -74,6 +75,8 @@ class MCPOAuthClient(RenewingClient):
     ) -> None:
         """Check the URLs; nothing is sent yet."""
         chosen = options or SignInOptions()
+        if grant is not None and not grant.interactive:
+            chosen = attrs.evolve(chosen, offline_access=False)  # there is no person to be away
         if redirect_uri is not None:
             chosen = attrs.evolve(chosen, redirect_uri=redirect_uri)
         super().__init__(server_url, options=chosen, session=session, http=http, record=record)
@@ -179,13 +182,15 @@ class MCPOAuthClient(RenewingClient):
         *,
         challenge: Challenge | None = None,
         held: tuple[str, ...] = (),
+        backoff: tuple[float, ...] = BACKOFF,
     ) -> OAuthTokens:
-        """Do all of it: discover, register, ask the person, redeem the code.
+        """Do all of it: discover, register, ask the person, redeem the code; or what the grant does instead.
 
         Args:
             scopes: Scopes to ask for; None follows the server.
             challenge: The challenge to answer; None asks the server for one.
             held: Scopes asked for and granted before, on a step-up.
+            backoff: Seconds to wait before each repetition of what failed for now, where no person takes part.
 
         Raises:
             DiscoveryError: The authorization server cannot be found out.
@@ -196,10 +201,14 @@ class MCPOAuthClient(RenewingClient):
         """
         self._hear_challenge(challenge)
         with self._reminded():
-            return self._keep(self._sign_in(scopes, held).run())
+            return self._keep(attrs.evolve(self._sign_in(scopes, held), backoff=backoff).run())
 
     def _sign_in(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
-        return attrs.evolve(self._plan(scopes, held), prompt=self._prompt, grant=self._grant)
+        step = attrs.evolve(self._plan(scopes, held), prompt=self._prompt, grant=self._grant)
+        if self._grant is not None and not self._grant.interactive and self.options.issuer is None:
+            # Nobody would see on a page where a program's credentials go.
+            self._require_issuer(step.server, hint="Pass issuer= if that is right.")
+        return step
 
     def _started(self) -> PendingSignIn:
         if self._pending is None:

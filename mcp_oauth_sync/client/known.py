@@ -171,14 +171,14 @@ class KnownServer:
         elif self._challenge is None and self.authorization_server is None:
             self._challenge = fetch_challenge(self.http, self.server_url) or Challenge()
 
-    def _require_issuer(self, server: AuthorizationServerMetadata) -> None:
+    def _require_issuer(self, server: AuthorizationServerMetadata, *, hint: str = "Sign in again.") -> None:
         """Check that nothing of one authorization server goes to another."""
         bound = self.record.issuer or (self.registration.issuer if self.registration else None)
         if bound and not same_issuer(server.issuer, bound):
             raise MetadataMismatchError(
                 f"The sign-in is one at {printable(bound)}, but the server now uses {printable(server.issuer)}; "
                 "nothing was sent there.",
-                hint="Sign in again.",
+                hint=hint,
                 url=server.issuer,
                 expected=printable(bound),
                 received=printable(server.issuer),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from ..exceptions import AuthorizationError, InsecureURLError, RegistrationError, RevocationError
 from ..grants.base import Grant
+from ..grants.patience import BACKOFF
 from ..grants.refresh_token import nothing_to_refresh_with, renew
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.tokens import OAuthTokens
@@ -25,11 +26,15 @@ logger = logging.getLogger(__name__)
 class RenewingClient(PlanningClient):
     """Keeps the tokens of one MCP server fresh, and ends them. Made as :class:`PlanningClient`."""
 
-    def obtain_again(self, grant: Grant) -> OAuthTokens:
+    def obtain_again(
+        self, grant: Grant, *, scopes: Iterable[str] | None = None, backoff: tuple[float, ...] = BACKOFF
+    ) -> OAuthTokens:
         """Use a grant without a person once more, at the server that the record knows: one request, no discovery.
 
         Args:
             grant: The grant.
+            scopes: Scopes to ask for; None asks for the same as before.
+            backoff: Seconds to wait before each repetition of what failed for now; empty tries once.
 
         Raises:
             AuthorizationError: The record does not know the server.
@@ -50,12 +55,13 @@ class RenewingClient(PlanningClient):
             server=server,
             server_url=self.server_url,
             resource=record.resource,
-            scopes=tuple((record.requested_scope or "").split()),
+            scopes=tuple((record.requested_scope or "").split() if scopes is None else scopes),
             options=self.options,
             grant=grant,
             saved=record.registration,
             switches=record.switches,
             dpop_key=record.dpop_key,
+            backoff=backoff,
         )
         return self._keep(step.run())
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-from ..exceptions import AuthorizationError, printable
+from ..exceptions import AuthorizationError, RegistrationRequiredError, TokenExchangeError, printable
 from ..models.callback import Callback
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
@@ -25,14 +25,16 @@ from ..urls import require_secure
 class Identify(Protocol):
     """Gives our registration, registering if need be."""
 
-    def __call__(self, redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
+    def __call__(self, redirect_uri: str | None, *, fresh: bool = False, known: bool = False) -> ClientRegistration:
         """Return our registration.
 
         Args:
             redirect_uri: The redirect that is really bound; None for grants without one.
             fresh: Whether to register anew whatever is known.
+            known: Whether to register nowhere: only a client that the caller brought will do.
 
         Raises:
+            RegistrationRequiredError: It would take a registration.
             RegistrationError: We could not be registered.
         """
         raise NotImplementedError
@@ -89,17 +91,33 @@ class GrantContext:
             RegistrationError: The client's key cannot be used.
         """
         scope = {"scope": " ".join(self.scopes)} if self.scopes else {}
-        granted = request_tokens(
-            self.http,
-            self.token_endpoint,
-            registration,
-            {**self.options.token_params, **scope, **fields},
-            what=what,
-            resource=self.resource,
-            scope=scope.get("scope"),
-            proofs=self.proofs,
-        )
+        try:
+            granted = request_tokens(
+                self.http,
+                self.token_endpoint,
+                registration,
+                {**self.options.token_params, **scope, **fields},
+                what=what,
+                resource=self.resource,
+                scope=scope.get("scope"),
+                proofs=self.proofs,
+            )
+        except TokenExchangeError as failure:
+            failure.issuer = self.server.issuer or None
+            raise
         return Obtained(tokens=granted.tokens, registration=granted.registration)
+
+    @property
+    def known_client(self) -> ClientRegistration | None:
+        """The client that the caller brought, by hand or by a document; None where there is none.
+
+        Raises:
+            RegistrationError: It belongs to another authorization server, or its key cannot be used.
+        """
+        try:
+            return self.identify(None, known=True)
+        except RegistrationRequiredError:
+            return None
 
     @property
     def token_endpoint(self) -> str:
@@ -157,6 +175,18 @@ class Grant(ABC):
     name: str
     interactive: bool = True
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
+
+    @property
+    def whose(self) -> str | None:
+        """What tells whose tokens a grant without a person brings, where the client alone does not; None where it does.
+
+        It becomes a part of the name under which the sign-in is kept, so that no two people and no two workloads share
+        one unless the caller names it. It is shown, so it must not be a secret.
+
+        Raises:
+            OAuthError: It cannot be found out.
+        """
+        return None
 
     @abstractmethod
     def obtain(self, context: GrantContext) -> Obtained:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 
 import attrs
 
-from ..exceptions import RefreshRejectedError, TokenRefreshError
+from ..exceptions import TokenRefreshError
 from ..models.record import ServerRecord
 from ..protocol.proofs import NO_PROOFS, Proofs
 from ..protocol.token_endpoint import refresh_tokens
 from ..protocol.transport import Transport
-
-logger = logging.getLogger(__name__)
-
-#: Seconds before each repetition of a refresh that failed for now.
-BACKOFF = (1.0, 2.0, 4.0)
-#: Longest ``Retry-After`` that is waited for; a longer one ends the attempt at once.
-PATIENCE = 10.0
-#: Seconds after which nothing is repeated any more.
-BUDGET = 30.0
+from .patience import BACKOFF, patiently
 
 
 def nothing_to_refresh_with() -> TokenRefreshError:
@@ -57,28 +48,12 @@ def renew(
     """
     if not record.can_refresh() or not record.token_endpoint or not record.registration or not record.tokens:
         raise nothing_to_refresh_with()
-    started = time.monotonic()
-    waits = iter(backoff)
-    while True:
-        try:
-            granted = refresh_tokens(
-                http,
-                record.token_endpoint,
-                record.registration,
-                record.tokens,
-                resource=record.resource,
-                extra=extra,
-                proofs=proofs,
-            )
-        except RefreshRejectedError:
-            raise
-        except TokenRefreshError as failure:
-            wait = next(waits, None)
-            if failure.retry_after is not None and wait is not None:
-                wait = max(wait, failure.retry_after)
-            if wait is None or not failure.transient or wait > PATIENCE or time.monotonic() - started > BUDGET:
-                raise
-            logger.warning("refresh failed for now; trying again in %.0f s", wait)
-            sleep(wait)
-        else:
-            return attrs.evolve(record, tokens=granted.tokens, registration=granted.registration)
+    endpoint, registration, tokens = record.token_endpoint, record.registration, record.tokens
+    granted = patiently(
+        lambda: refresh_tokens(
+            http, endpoint, registration, tokens, resource=record.resource, extra=extra, proofs=proofs
+        ),
+        backoff=backoff,
+        sleep=sleep,
+    )
+    return attrs.evolve(record, tokens=granted.tokens, registration=granted.registration)

@@ -37,6 +37,7 @@ class ServerRecord:
         tokens: What we hold; None when signed out.
         requested_scope: The scope last asked for, as on the wire; None when none was.
         redirect_uri: The redirect of the last sign-in; None until known.
+        grant: What obtained the tokens without a person; None where a person took part.
         switches: Where the issuer was met halfway.
         dpop_key: Private key in PEM that the tokens are bound to (RFC 9449); None for bearer tokens.
         moved_at: When the sign-in was taken to another machine, in seconds since the epoch; None while it is used here.
@@ -51,6 +52,7 @@ class ServerRecord:
     tokens: OAuthTokens | None = None
     requested_scope: str | None = None
     redirect_uri: str | None = None
+    grant: str | None = None
     switches: Switches = attrs.field(factory=Switches)
     dpop_key: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
     moved_at: float | None = None
@@ -95,6 +97,7 @@ class ServerRecord:
                 "revocation_endpoint",
                 "requested_scope",
                 "redirect_uri",
+                "grant",
                 "dpop_key",
                 "moved_at",
             )
@@ -103,7 +106,8 @@ class ServerRecord:
         plain["tokens"] = self.tokens.to_record() if self.tokens else None
         plain["switches"] = self.switches.to_record() or None
         signs = self.registration is not None and self.registration.token_endpoint_auth_signing_alg is not None
-        schema = SCHEMA if self.switches.relaxations or self.dpop_key or self.moved_at or signs else 1
+        newer = self.switches.relaxations or self.dpop_key or self.moved_at or self.grant or signs
+        schema = SCHEMA if newer else 1
         return {"schema": schema, **{name: value for name, value in plain.items() if value is not None}}
 
     @classmethod
@@ -131,6 +135,7 @@ class ServerRecord:
             tokens=None if tokens is None else OAuthTokens.from_record(tokens),
             requested_scope=text(document, "requested_scope"),
             redirect_uri=text(document, "redirect_uri"),
+            grant=text(document, "grant"),
             switches=Switches() if switches is None else Switches.from_record(switches),
             dpop_key=text(document, "dpop_key"),
             moved_at=number(document, "moved_at"),

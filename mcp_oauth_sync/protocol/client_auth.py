@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from urllib.parse import quote_plus
 
+import attrs
+
 from ..exceptions import RegistrationError, printable
 from ..models.client import ClientRegistration
 from ..models.client_key import ClientKey
@@ -72,6 +74,40 @@ def select_other_method(
     if error != "invalid_client" or not registration.client_secret:
         return None
     return {NONE: POST, POST: BASIC, BASIC: POST}.get(method)
+
+
+def settle_method(
+    client: ClientRegistration,
+    server: AuthorizationServerMetadata,
+    client_key: ClientKey | None,
+    *,
+    saved: ClientRegistration | None = None,
+) -> ClientRegistration:
+    """Return a client that the caller brings, bound to a server, with the method it will use there.
+
+    A private key is tried out, before anybody is asked for anything.
+
+    Args:
+        client: The client.
+        server: The authorization server.
+        client_key: Its private key; None when there is none.
+        saved: What was settled earlier, for a server whose metadata are not at hand; None when nothing was.
+
+    Raises:
+        RegistrationError: The key is missing or cannot be used there.
+    """
+    method = select_method(client, server, client_key)
+    settled = attrs.evolve(client, issuer=server.issuer, token_endpoint_auth_method=method)
+    if method not in KEY_METHODS:
+        return settled
+    client_key = require_key(client, client_key)
+    known = saved.token_endpoint_auth_signing_alg if saved and saved.client_id == client.client_id else None
+    if server.published or known is None:
+        from .assertions import settle_algorithm  # what only such a client needs
+
+        offered = server.token_endpoint_auth_signing_alg_values_supported
+        known = settle_algorithm(client_key, offered, server=server.issuer)
+    return attrs.evolve(settled, token_endpoint_auth_signing_alg=known)
 
 
 def build_client_authentication(

@@ -146,18 +146,39 @@ def request_tokens(
     """
     now = time.time()
     with_resource = fields if resource is None else {**fields, "resource": resource}
-    reply = post_to_endpoint(http, endpoint, registration, with_resource, failed, proofs)
-    error, description = reply.oauth_error()
-    if registration is not None and (other := select_other_method(registration, error, description)):
-        logger.warning("%s refused the client authentication; trying %s once", without_query(endpoint), other)
-        changed = attrs.evolve(registration, token_endpoint_auth_method=other)
-        second = post_to_endpoint(http, endpoint, changed, with_resource, failed, proofs)
-        if second.oauth_error()[0] != error:
-            reply, registration = second, changed
+    reply, registration = post_by_either_method(http, endpoint, registration, with_resource, failed, proofs)
     if failed is TokenRefreshError and resource is not None and resource_refused(reply):
         logger.warning("%s refused the resource parameter; refreshing once without it", without_query(endpoint))
         reply = post_to_endpoint(http, endpoint, registration, fields, failed, proofs)
     return read_granted(reply, endpoint, registration, what=what, scope=scope, now=now, failed=failed, proofs=proofs)
+
+
+def post_by_either_method(
+    http: Transport,
+    endpoint: str,
+    registration: ClientRegistration | None,
+    fields: Mapping[str, str],
+    failed: Failure,
+    proofs: Proofs,
+    *,
+    what: str = "token endpoint",
+) -> tuple[Reply, ClientRegistration | None]:
+    """Post one form; another method of client authentication is tried once where the first one is refused.
+
+    Returns:
+        The answer, and the client with the method that brought it. Raises as :func:`post_to_endpoint`.
+    """
+    reply = post_to_endpoint(http, endpoint, registration, fields, failed, proofs, what=what)
+    error, description = reply.oauth_error()
+    if registration is None or reply.status >= 500:
+        return reply, registration
+    if other := select_other_method(registration, error, description):
+        logger.warning("%s refused the client authentication; trying %s once", without_query(endpoint), other)
+        changed = attrs.evolve(registration, token_endpoint_auth_method=other)
+        second = post_to_endpoint(http, endpoint, changed, fields, failed, proofs, what=what)
+        if second.oauth_error()[0] != error:
+            return second, changed
+    return reply, registration
 
 
 def post_to_endpoint(
@@ -190,10 +211,13 @@ def post_to_endpoint(
         try:
             reply = http.post_form(endpoint, {**fields, **identity}, what=what, headers=headers, sign=sign)
         except TransportFailure as failure:
-            raise failed(
+            unreached = failed(
                 f"The {what} {without_query(endpoint)} could not be used: {failure.message}.",
                 hint=failure.hint or "This is a fault of the network or the server; try again.",
-            ) from failure.with_traceback(None)
+            )
+            if isinstance(unreached, TokenExchangeError):
+                unreached.transient = True
+            raise unreached from failure.with_traceback(None)
         error = reply.oauth_error()[0] if reply.status in (400, 401) else None
         if prover is None or not prover.can_do_better(reply.url, reply.headers, error=error, corrected=corrected):
             return reply

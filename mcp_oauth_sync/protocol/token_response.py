@@ -162,17 +162,19 @@ def refusal(reply: Reply, endpoint: str, failed: Failure, *, what: str) -> OAuth
     """
     error, description = reply.oauth_error()
     where, said, status = f"The token endpoint {without_query(endpoint)}", reply.describe(), reply.status
+    passing = error is None or is_passing(reply)
     if failed is TokenExchangeError:
         message, hint = f"{where} did not accept {what}: {said}.", _exchange_hint(error, description)
-        return TokenExchangeError(message, hint=hint, error=error, error_description=description, status=status)
+        unaccepted = TokenExchangeError(message, hint=hint, error=error, error_description=description, status=status)
+        unaccepted.retry_after, unaccepted.transient = reply.retry_after(), passing
+        return unaccepted
     if error in DEFINITIVE and status in (200, 400, 401, 403):
         message, hint = f"{where} rejected the refresh token: {said}.", "Sign in again."
         return RefreshRejectedError(message, hint=hint, error=error, error_description=description, status=status)
     message, hint = f"{where} did not refresh the token: {said}.", "What is stored was kept; try again."
     hint = _CLOCK if error == PROOF_REFUSED else hint
     refused = TokenRefreshError(message, hint=hint, error=error, error_description=description, status=status)
-    refused.retry_after = reply.retry_after()
-    refused.transient = error is None or is_passing(reply)
+    refused.retry_after, refused.transient = reply.retry_after(), passing
     return refused
 
 

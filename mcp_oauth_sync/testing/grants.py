@@ -204,7 +204,7 @@ class GrantContract(Hooks):
             token_endpoint_auth_method="client_secret_basic" if chosen.client_secret else "none",
         )
 
-        def identify(redirect_uri: str | None, *, fresh: bool = False) -> ClientRegistration:
+        def identify(redirect_uri: str | None, *, fresh: bool = False, known: bool = False) -> ClientRegistration:
             return registration
 
         return GrantContext(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from mcp_oauth_sync.authorizer import asking
+from mcp_oauth_sync.authorizer import cool_down
 from mcp_oauth_sync.exceptions import ScopeRequiredError
 from mcp_oauth_sync.signing import MAX_REPEATS
 from tests.servers import AuthorizationServer, McpServer, Person, reply
@@ -52,7 +52,7 @@ def test_a_server_that_rejects_even_fresh_tokens_does_not_make_every_call_ask_th
     mcp.reject_all_tokens = True
     assert [signed_in.post(mcp.mcp_url, json=CALL).status_code for _ in range(4)] == [401] * 4
     assert len(person.visited) == 1, "asking again at once would bring no more"
-    monkeypatch.setattr(asking, "COOL_DOWN", 0.0)
+    monkeypatch.setattr(cool_down, "COOL_DOWN", 0.0)
     assert signed_in.post(mcp.mcp_url, json=CALL).status_code == 401
     assert len(person.visited) == 2, "later it may"
     mcp.reject_all_tokens = False

@@ -10,7 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from mcp_oauth_sync.exceptions import DiscoveryError, OAuthError, RegistrationError, TokenExchangeError
-from mcp_oauth_sync.grants import refresh_token
+from mcp_oauth_sync.grants import patience
 from tests.servers import AuthorizationServer, McpServer, Person, hang
 
 from .stage import CALL, session_for, steps
@@ -118,7 +118,7 @@ def test_a_refresh_that_hangs_ends_by_the_timeout_of_the_caller_and_keeps_everyt
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("mcp_oauth_sync.authorizer.refresh.BACKOFF", ())
-    assert len(refresh_token.BACKOFF) == 3
+    assert len(patience.BACKOFF) == 3
     az.expire_all_access_tokens()
     az.fault("/token", hang())
     started = time.monotonic()

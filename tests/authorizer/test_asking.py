@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from mcp_oauth_sync import NoPrompt, OAuth
-from mcp_oauth_sync.authorizer import asking
+from mcp_oauth_sync.authorizer import cool_down
 from mcp_oauth_sync.exceptions import (
     AccessDeniedError,
     AuthorizationError,
@@ -101,7 +101,7 @@ def test_after_a_no_a_call_asks_again_only_when_told_to(scene: Scene) -> None:
 
 
 def test_after_the_cool_down_a_call_asks_by_itself(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "COOL_DOWN", 0.0)
+    monkeypatch.setattr(cool_down, "COOL_DOWN", 0.0)
     scene.az.decision = "deny"
     auth = scene.oauth()
     with pytest.raises(AccessDeniedError):

@@ -10,7 +10,7 @@ import requests
 
 from mcp_oauth_sync import OAuthTokens, ServerRecord
 from mcp_oauth_sync.exceptions import RefreshRejectedError, TokenRefreshError
-from mcp_oauth_sync.grants import refresh_token
+from mcp_oauth_sync.grants import patience
 from mcp_oauth_sync.grants.refresh_token import renew
 from mcp_oauth_sync.protocol.transport import Transport
 from tests.scene import Scene
@@ -68,7 +68,7 @@ def test_a_server_that_wants_a_long_pause_is_left_alone_and_the_error_says_how_l
     with pytest.raises(TokenRefreshError) as caught:
         renew(http, scene.record(), sleep=slept.append)
     assert caught.value.retry_after is not None
-    assert refresh_token.PATIENCE < caught.value.retry_after <= 3600
+    assert patience.PATIENCE < caught.value.retry_after <= 3600
     assert (slept, len(scene.asked("/token"))) == ([], 1)
 
 
@@ -84,7 +84,7 @@ def test_a_pause_that_makes_no_sense_does_not_change_ours(scene: Scene, http: Tr
 def test_nothing_is_repeated_when_the_time_is_used_up(
     scene: Scene, http: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh_token, "BUDGET", -1.0)
+    monkeypatch.setattr(patience, "BUDGET", -1.0)
     scene.az.fault("/token", reply(503))
     with pytest.raises(TokenRefreshError):
         renew(http, scene.record(), sleep=lambda _: pytest.fail("slept"))

@@ -38,7 +38,9 @@ def test_a_record_comes_back_as_it_was() -> None:
 
 def test_a_record_says_its_version_first_of_all() -> None:
     assert json.loads(RECORD.to_json())["schema"] == 1  # all of it, an older installation understands
-    for newer in ({"dpop_key": "-----BEGIN"}, {"moved_at": 1.0}, {"switches": Switches(no_resource=True)}):
+    by_key = ClientRegistration(client_id="c", token_endpoint_auth_signing_alg="ES256")
+    changes = ({"dpop_key": "-----BEGIN"}, {"moved_at": 1.0}, {"switches": Switches(no_resource=True)})
+    for newer in (*changes, {"grant": "client_credentials"}, {"registration": by_key}):
         changed = attrs.evolve(RECORD, **newer)  # type: ignore[arg-type]
         assert json.loads(changed.to_json())["schema"] == SCHEMA
         assert ServerRecord.from_json(changed.to_json()) == changed

@@ -23,6 +23,8 @@ from .faults import (
     reply,
     reset,
 )
+from .identity_provider import IdentityProvider
+from .machines import Workload
 from .mcp_server import McpServer
 from .messages import ABSENT, Exchange, Reply, html_reply, json_reply, redirect_reply
 from .origin import Origin
@@ -36,11 +38,13 @@ __all__ = [
     "CombinedServer",
     "Exchange",
     "Fault",
+    "IdentityProvider",
     "LocalCA",
     "McpServer",
     "Origin",
     "Person",
     "Reply",
+    "Workload",
     "bom_of_normal",
     "cut",
     "delay",

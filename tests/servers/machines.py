@@ -61,10 +61,11 @@ class Machines:
             document["token_endpoint_auth_signing_alg_values_supported"] = list(self.algorithms)
 
     def add_client(self, client_id: str, secret: str | None = None, **metadata: Any) -> dict[str, Any]:
-        """Register a machine by hand: with a secret, with ``public_key``, or with neither."""
+        """Register a machine by hand: with a secret, used in any way; with ``public_key``, or with neither."""
         key = {"token_endpoint_auth_method": "private_key_jwt"} if "public_key" in metadata else {}
+        by_secret = {"token_endpoint_auth_method": None} if secret is not None else {}
         kinds = ["client_credentials", JWT_BEARER, "refresh_token"]
-        client = self.server.add_client(client_id, secret, **{**key, "grant_types": kinds, **metadata})
+        client = self.server.add_client(client_id, secret, **{**key, **by_secret, "grant_types": kinds, **metadata})
         if key and "private_key_jwt" not in self.server.auth_methods:
             self.server.auth_methods = (*self.server.auth_methods, "private_key_jwt")
         return client
@@ -78,7 +79,7 @@ class Machines:
             raise Refusal("unauthorized_client", f"the client is not registered for {kind}")
         if kind == JWT_BEARER:
             return self._by_assertion(exchange, client, give)
-        if client is None or client.get("token_endpoint_auth_method") == "none":
+        if client is None or not client.keys() & {"client_secret", "public_key"}:
             raise Refusal("invalid_client", "client credentials of a client that has none", status=401)
         extra = set(exchange.form) & {"assertion", "code", "redirect_uri", "refresh_token", "username", "password"}
         if extra:

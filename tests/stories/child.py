@@ -20,14 +20,16 @@ from typing import Any
 
 import requests
 
-from mcp_oauth_sync import CallbackPrompt, NoPrompt, OAuth, Prompt, TokenManager
-from mcp_oauth_sync.authorizer import asking, authorizer, held
+from mcp_oauth_sync import CallbackPrompt, ClientCredentialsGrant, NoPrompt, OAuth, Prompt, TokenManager
+from mcp_oauth_sync.authorizer import asking, authorizer, cool_down, held, refresh, unattended
 from mcp_oauth_sync.models import client, tokens
 from mcp_oauth_sync.protocol import token_endpoint
 from tests.servers.person import Person
 
 #: Shortens the leases among hosts, in seconds.
 LEASE_VARIABLE = "TEST_LEASE"
+#: What a program signs in with.
+SECRET_VARIABLE = "TEST_CLIENT_SECRET"
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 
@@ -49,7 +51,7 @@ class Child:
 
     Args:
         url: The MCP server.
-        whom: "person" or "nobody" to ask.
+        whom: "person" or "nobody" to ask, or "program" for one that signs in as itself.
         channel: Who tells it what to do.
     """
 
@@ -58,9 +60,13 @@ class Child:
         self.lines = channel.makefile("rw")
         self.session = requests.Session()
         prompt: Prompt = CallbackPrompt(self.show) if whom == "person" else NoPrompt()
-        self.session.auth = OAuth(url, prompt=prompt)
+        known: dict[str, Any] = {}
+        if whom == "program":
+            secret = os.environ[SECRET_VARIABLE]
+            known = {"client_id": "fleet", "client_secret": secret, "grant": ClientCredentialsGrant()}
+        self.session.auth = OAuth(url, prompt=prompt, **known)
         self.clock = Clock()
-        for room in (asking, authorizer, held, client, tokens, token_endpoint):
+        for room in (asking, authorizer, cool_down, held, refresh, unattended, client, tokens, token_endpoint):
             room.time = self.clock  # type: ignore[attr-defined]
 
     def show(self, authorization_url: str) -> None:

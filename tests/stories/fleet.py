@@ -83,7 +83,7 @@ class Fleet:
     Args:
         url: The MCP server.
         size: How many.
-        whom: "person" or "nobody" to ask.
+        whom: "person" or "nobody" to ask, or "program" for programs that sign in as themselves.
         environment: Variables that are different there.
     """
 
