@@ -171,28 +171,21 @@ class ScopeRequiredError(AuthorizationError):
         self.scopes = tuple(scopes)
 
 
-class TokenExchangeError(_ServerError):
-    """The token endpoint did not give tokens for what was shown to it: a code, an assertion, a secret.
-
-    Attributes:
-        retry_after: Seconds the server asked to wait, or None.
-        transient: Whether waiting may help; False when the server understood and refused.
-    """
+class _TokenError(_ServerError):
+    """No tokens came; ``transient`` tells whether waiting may help, ``retry_after`` the seconds asked for, or None."""
 
     retry_after: float | None = None
     transient: bool = False
 
 
-class TokenRefreshError(_ServerError):
-    """A refresh failed for now; everything stored is kept.
+class TokenExchangeError(_TokenError):
+    """The token endpoint did not give tokens for what was shown to it: a code, an assertion, a secret."""
 
-    Attributes:
-        retry_after: Seconds the server asked to wait, or None.
-        transient: Whether waiting may help; False when the server understood and refused.
-    """
 
-    retry_after: float | None = None
-    transient: bool = True
+class TokenRefreshError(_TokenError):
+    """A refresh failed for now; everything stored is kept."""
+
+    transient = True
 
 
 class RefreshRejectedError(TokenRefreshError):
