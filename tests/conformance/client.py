@@ -11,12 +11,22 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
 
-from mcp_oauth_sync import CallbackPrompt, OAuth, OAuthError, TokenManager, TokenStoreBackend
+from mcp_oauth_sync import (
+    CallbackPrompt,
+    ClientCredentialsGrant,
+    ClientKey,
+    EnterpriseGrant,
+    JWTBearerGrant,
+    OAuth,
+    OAuthError,
+    TokenManager,
+    TokenStoreBackend,
+)
 
 SECONDS = 10  # for each answer
 CLIENT_ID_DOCUMENT = "https://conformance-test.local/client-metadata.json"
@@ -32,11 +42,37 @@ def follow(url: str) -> str:
     return answer.headers["Location"]
 
 
+#: What each scenario tells of the client, under the names that the library has for it.
+KNOWN_BEFOREHAND = {
+    "auth/pre-registration": ("client_id", "client_secret", "issuer"),
+    "auth/client-credentials-jwt": ("client_id",),
+    "auth/client-credentials-basic": ("client_id", "client_secret"),
+    "auth/enterprise-managed-authorization": ("client_id", "client_secret"),
+}
+#: How a client without a person signs in.
+GRANTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "auth/client-credentials-jwt": lambda told: {
+        "client_key": ClientKey(told["private_key_pem"], algorithm=told["signing_algorithm"]),
+        "grant": ClientCredentialsGrant(),
+    },
+    "auth/client-credentials-basic": lambda told: {"grant": ClientCredentialsGrant()},
+    "auth/enterprise-managed-authorization": lambda told: {
+        "grant": EnterpriseGrant(
+            identity_assertion=told["idp_id_token"],
+            client_id=told["idp_client_id"],
+            issuer=told["idp_issuer"],
+            token_endpoint=told["idp_token_endpoint"],
+        )
+    },
+    "auth/wif-jwt-bearer": lambda told: {"grant": JWTBearerGrant(told["valid_jwt"])},
+}
+
+
 def sign_in_with(server_url: str, scenario: str, context: dict[str, Any]) -> OAuth:
     """Build the auth object a user of the library would build from what the scenario told beforehand."""
-    known = {}
-    if scenario == "auth/pre-registration":
-        known = {name: context[name] for name in ("client_id", "client_secret", "issuer")}
+    told = KNOWN_BEFOREHAND.get(scenario, ())
+    known = {name: context[name] for name in told}
+    known |= GRANTS[scenario](context) if scenario in GRANTS else {}
     return OAuth(
         server_url,
         prompt=CallbackPrompt(follow),

@@ -56,6 +56,10 @@ OLDEST = ("auth/2025-03-26-oauth-metadata-backcompat", "auth/2025-03-26-oauth-en
 
 # Extensions: what no revision requires, each at both wires.
 EXTENSIONS = (
+    "auth/client-credentials-jwt",
+    "auth/client-credentials-basic",
+    "auth/enterprise-managed-authorization",
+    "auth/wif-jwt-bearer",
     "auth/dpop",
     "auth/dpop-nonce",
 )
