@@ -18,6 +18,7 @@ from ..protocol.scopes import union
 from ..protocol.transport import Transport
 from ..stores import TokenManager
 from .asking import Asking
+from .choosing import asking_for
 from .held import Held
 from .moved import warn_not_revoked
 
@@ -39,12 +40,6 @@ class Attempts:
         self.refreshed = False
         self.signed_in = False
         self.asked_for: set[frozenset[str]] = set()
-
-
-def _unattended(authorizer: Authorizer, grant: Grant) -> Asking:
-    from .unattended import Unattended  # what only programs without a person need
-
-    return Unattended(authorizer.held, authorizer.options, grant)
 
 
 class Authorizer:
@@ -73,10 +68,9 @@ class Authorizer:
     ) -> None:
         """Read and send nothing yet."""
         self.server_url, self.options, self.http = server_url, options, http
-        by_itself = None if grant is None or grant.interactive else grant
-        self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer, grant=by_itself)
+        self.held = Held(manager, server_url, name, client_id=options.client_id, issuer=options.issuer, grant=grant)
         self.held.bound_only = options.dpop is True
-        self._asking = Asking(self.held, options, prompt, grant) if by_itself is None else _unattended(self, by_itself)
+        self._asking = asking_for(self.held, options, prompt, grant)
         self._stepped_up: set[frozenset[str]] = set()
 
     def current(self) -> Presented | None:

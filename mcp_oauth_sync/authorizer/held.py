@@ -43,7 +43,7 @@ class Held:
             issuer has a sign-in of its own there when the one found belongs to another.
         client_id: The caller's own client; None takes whoever signed in.
         issuer: The authorization server that has to have issued the tokens; None takes any.
-        grant: What obtains the tokens without a person, whose sign-in has a name of its own; None for a person's.
+        grant: How tokens are obtained: a sign-in without a person has a name of its own. None asks a person.
 
     Attributes:
         named: Whether a caller chose the name.
@@ -64,7 +64,8 @@ class Held:
         grant: Grant | None = None,
     ) -> None:
         """Read nothing yet."""
-        self._client_id, self._issuer, self._grant = client_id, issuer, grant
+        self._client_id, self._issuer = client_id, issuer
+        self._grant = None if grant is None or grant.interactive else grant
         self.manager, self.server_url = manager, server_url
         self.header: Presented | None = None
         self.bound_only = False
