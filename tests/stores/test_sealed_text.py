@@ -170,13 +170,17 @@ def test_the_wrong_kind_of_means_is_told_from_a_wrong_one() -> None:
         sealed_text.open_with_password(to_key(), PASSWORD)
 
 
-@pytest.mark.parametrize("text", [PAIR.public, PAIR.private])
+@pytest.mark.parametrize("text", [PAIR.public, PAIR.private], ids=["public", "private"])
 def test_a_key_is_not_taken_for_a_sealed_sign_in(text: str) -> None:
     with pytest.raises(TokenStorageError, match="key, not a sealed sign-in"):
         sealed_text.kind_of(text)
 
 
-@pytest.mark.parametrize("text", ["", "x", PAIR.private, "mcp-oauth-sync.1.public.AAAA", "mcp-oauth-sync.1.public.A"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", PAIR.private, "mcp-oauth-sync.1.public.AAAA", "mcp-oauth-sync.1.public.A"],
+    ids=["empty", "one character", "private key", "too short", "no base64"],
+)
 def test_what_is_no_public_key_seals_nothing(text: str) -> None:
     with pytest.raises(TokenStorageError, match="no public key") as caught:
         sealed_text.seal_to_key(text)
@@ -190,7 +194,9 @@ def test_a_public_key_that_gives_everybody_the_same_secret_seals_nothing() -> No
     refused(sealed_text.written(sealed_text.KEY, bytes(64)))
 
 
-@pytest.mark.parametrize("text", ["", PAIR.public, "mcp-oauth-sync.1.private.AAAA"])
+@pytest.mark.parametrize(
+    "text", ["", PAIR.public, "mcp-oauth-sync.1.private.AAAA"], ids=["empty", "public key", "too short"]
+)
 def test_what_is_no_private_key_opens_nothing(text: str) -> None:
     with pytest.raises(TokenStorageError, match="no private key"):
         sealed_text.open_with_key(to_key(), text)
