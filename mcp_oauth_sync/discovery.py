@@ -52,7 +52,13 @@ def fetch_challenge(http: Transport, server_url: str) -> Challenge | None:
 
 
 def find_resource_metadata(
-    http: Transport, server_url: str, *, named: str | None, trace: Trace, accept: Accept = accept_none
+    http: Transport,
+    server_url: str,
+    *,
+    named: str | None,
+    trace: Trace,
+    accept: Accept = accept_none,
+    needed: bool = True,
 ) -> ProtectedResourceMetadata | None:
     """Find what the MCP server says about itself.
 
@@ -62,6 +68,7 @@ def find_resource_metadata(
         named: The challenge's ``resource_metadata``; None when it named none.
         trace: Gets a line per URL tried.
         accept: Gives the resource that a document may be about for having been named by the caller.
+        needed: Whether a document named by the challenge has to be there: the caller does not know what it would say.
 
     Returns:
         The document, or None when the server publishes none.
@@ -71,7 +78,7 @@ def find_resource_metadata(
         DiscoveryError: A document is missing where one was promised, malformed, or out of reach.
         MetadataMismatchError: A document describes another resource.
     """
-    metadata = fetch_resource_metadata(http, server_url, named=named, trace=trace, accept=accept)
+    metadata = fetch_resource_metadata(http, server_url, named=named, trace=trace, accept=accept, needed=needed)
     if metadata is None:
         logger.warning("%s publishes no protected resource metadata", without_query(server_url))
     return metadata

@@ -195,6 +195,11 @@ def without_query(url: str) -> str:
         return _bare(url)
 
 
+def shown_url(url: str | None) -> str:
+    """Return how a URL, or None, shows itself in a ``repr``."""
+    return repr(url and without_query(url))
+
+
 def canonical_resource(server_url: str) -> str:
     """Return the RFC 8707 identifier of an MCP server: no query, no fragment, no trailing slash.
 

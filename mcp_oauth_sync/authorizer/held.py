@@ -99,11 +99,18 @@ class Held:
         name, record = self.manager.find(self.server_url)
         registration = record.registration if record else None
         another = registration is not None and self._client_id not in (None, registration.client_id)
-        elsewhere = record is not None and record.issuer and self._issuer not in (None, record.issuer)
-        if not (another or elsewhere):
+        if not another and (record is None or self._is_issued_as_wanted(record)):
             return name, record
         name = self._own_name()
         return name, self.manager.load_record(name)
+
+    def _is_issued_as_wanted(self, record: ServerRecord) -> bool:
+        """Tell whether a sign-in is one at the authorization server that the caller names, if any."""
+        if self._issuer is None or not record.issuer:
+            return True
+        from ..protocol.server_metadata import same_issuer  # what only who names one needs
+
+        return same_issuer(record.issuer, self._issuer)
 
     def stay_with(self, name: str, *, named: bool) -> None:
         """Stay with the name under which a sign-in was started, and which a caller may have chosen then."""

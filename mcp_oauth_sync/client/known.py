@@ -70,7 +70,7 @@ class KnownServer:
         self._challenge: Challenge | None = None
         self._provers = Provers(without_query(server_url))
         self._resource_asked = False
-        self._said: tuple[str, ...] = ()
+        self._said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._trace = Trace()
 
     @property
@@ -103,6 +103,7 @@ class KnownServer:
             named=named,
             trace=self._trace,
             accept=lambda published: accepted_resource(self.options, self.record, published),
+            needed=not choose_directions(self.options, self.record, ()).issuer,
         )
         self.resource = choose_resource(self.server_url, self.protected_resource)
         self._resource_asked = True

@@ -85,9 +85,11 @@ class PlanningClient(KnownServer):
 
     def _say_used(self, server: AuthorizationServerMetadata) -> None:
         """Log, once, where the authorization server is met halfway, and which yes of the caller is not for it."""
-        used = select_used(self.concessions.switches, server)
-        if used and used != self._said:
+        used, lapsed = select_used(self.concessions.switches, server), self.concessions.lapsed
+        if (used, lapsed) == self._said:
+            return
+        self._said = used, lapsed
+        if used:
             logger.warning("%s is met halfway: %s", printable(server.issuer), ", ".join(used))
-        for yes in self.concessions.lapsed:
+        for yes in lapsed:
             logger.warning("%s is for %s, not for %s", yes, printable(self.record.issuer), printable(server.issuer))
-        self._said = used

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from ..urls import origin
+from ..urls import origin, shown_url
 from . import option_rules as rules
 from .callback import Callback
 from .client import ClientMetadata, ClientRegistration
@@ -86,7 +86,7 @@ class SignInOptions:
     )
     resource: str | Published | None = attrs.field(default=AS_PUBLISHED, validator=rules.uri_or_published)
     expected_resource: str | None = attrs.field(default=None, validator=rules.uri_or_published)
-    metadata_url: str | None = attrs.field(default=None, validator=rules.secure_url)
+    metadata_url: str | None = attrs.field(default=None, validator=rules.secure_url, repr=shown_url)
     assume_pkce: bool | tuple[str, ...] = attrs.field(
         default=False, converter=rules.issuers, validator=rules.issuer_urls
     )

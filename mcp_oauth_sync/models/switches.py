@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ..exceptions import printable
-from ..urls import without_query
+from ..urls import shown_url, without_query
 from .document import Document, flag, text, texts
 
 
@@ -33,7 +33,7 @@ class Switches:
     no_resource: bool = False
     resource: str | None = None
     expected_resource: str | None = None
-    metadata_url: str | None = None
+    metadata_url: str | None = attrs.field(default=None, repr=shown_url)
     issuer: str | None = None
     scopes: tuple[str, ...] | None = None
     extra_scopes: tuple[str, ...] = ()

@@ -25,7 +25,9 @@ class Trace:
         self.lines.append(f"{without_query(url)}: {outcome}")
 
 
-def fetch_document(http: Transport, url: str, *, what: str, marks: tuple[str, ...], trace: Trace) -> Document | None:
+def fetch_document(
+    http: Transport, url: str, *, what: str, marks: tuple[str, ...], trace: Trace, advice: str = ""
+) -> Document | None:
     """Fetch one metadata document.
 
     Args:
@@ -34,6 +36,7 @@ def fetch_document(http: Transport, url: str, *, what: str, marks: tuple[str, ..
         what: What it is, for messages.
         marks: Members that only such a document has: one of them is enough for it to be judged as one.
         trace: Gets a line.
+        advice: What to do, beyond trying again, where the server fails; empty when nothing is known.
 
     Returns:
         The document, or None when there is none at this place.
@@ -56,7 +59,7 @@ def fetch_document(http: Transport, url: str, *, what: str, marks: tuple[str, ..
     if reply.status >= 500 or reply.status == 429:
         raise DiscoveryError(
             f"The {what} could not be fetched from {without_query(url)}: {reply.describe()}.",
-            hint="This is a fault of the server; try again.",
+            hint=f"This is a fault of the server; try again. {advice}".rstrip(),
             url=url,
             tried=trace.lines,
         )

@@ -67,7 +67,13 @@ def read_resource_metadata(
 
 
 def fetch_resource_metadata(
-    http: Transport, server_url: str, *, named: str | None, trace: Trace, accept: Accept = accept_none
+    http: Transport,
+    server_url: str,
+    *,
+    named: str | None,
+    trace: Trace,
+    accept: Accept = accept_none,
+    needed: bool = True,
 ) -> ProtectedResourceMetadata | None:
     """Fetch the document from where the challenge says, else from the well-known places in order.
 
@@ -77,6 +83,7 @@ def fetch_resource_metadata(
         named: The challenge's ``resource_metadata``; None when it named none.
         trace: Gets a line per URL.
         accept: Gives the resource that is accepted for having been named by the caller.
+        needed: Whether a document named by the challenge has to be there.
 
     Returns:
         The document, or None when the server publishes none.
@@ -90,10 +97,11 @@ def fetch_resource_metadata(
         document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace)
         if document is not None:
             return read_resource_metadata(document, server_url=server_url, url=url, trace=trace, accept=accept)
-    if named:
+    if named and needed:
         raise DiscoveryError(
             f"{without_query(server_url)} names its {_WHAT} at {without_query(named)}, but there is none.",
-            hint="This is a fault of the server; report it to its operator.",
+            hint="This is a fault of the server; report it to its operator. If you know its authorization server, pass "
+            "issuer=.",
             url=named,
             tried=trace.lines,
         )

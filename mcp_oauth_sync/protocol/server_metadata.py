@@ -97,7 +97,7 @@ def fetch_server_metadata(http: Transport, issuer: str, *, trace: Trace) -> Auth
     """
     require_secure(issuer, "issuer", allow_loopback=http.allow_loopback)
     for url in build_server_metadata_urls(issuer):
-        document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace)
+        document = fetch_document(http, url, what=_WHAT, marks=_MARKS, trace=trace, advice=_ELSEWHERE)
         if document is not None:
             return read_server_metadata(document, issuers=(issuer,), url=url, trace=trace)
     return None

@@ -43,6 +43,7 @@ def test_they_are_named_as_the_arguments_that_set_them_without_a_query() -> None
     )
     assert str(Switches(no_resource=True, scopes=())) == "resource=None, scopes=''"
     assert ALL.relaxations == ALL.names[:6]
+    assert "canary" not in repr(ALL) + repr(SignInOptions(metadata_url=ALL.metadata_url))
 
 
 def test_what_is_named_can_move_no_cursor() -> None:

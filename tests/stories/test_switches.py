@@ -592,3 +592,42 @@ def test_finishing_a_started_sign_in_fails_with_the_same_hints(scene: Scene) -> 
         auth.finish_sign_in(redirect)
     assert "resource=None" in (refused.value.hint or "")
     assert "Start the sign-in again" in (refused.value.hint or "")
+
+
+def test_metadata_that_the_challenge_names_and_that_is_not_there_leaves_it_to_the_caller(scene: Scene) -> None:
+    scene.mcp.fault(scene.mcp.prm_paths["path"], reply(404))
+    with pytest.raises(DiscoveryError, match="but there is none") as refused:
+        scene.post(scene.oauth())
+    assert "issuer=" in (refused.value.hint or "")
+    assert scene.post(scene.oauth(issuer=scene.az.issuer)).status_code == 200
+    scene.oauth().sign_out()
+    assert scene.post(scene.oauth()).status_code == 200
+    assert scene.record().switches == Switches(issuer=scene.az.issuer)
+
+
+def test_an_issuer_named_with_another_slash_finds_the_same_sign_in(scene: Scene) -> None:
+    scene.sign_in(issuer=scene.az.issuer + "/")
+    assert scene.post(scene.oauth(issuer=scene.az.issuer + "/", prompt=NoPrompt())).status_code == 200
+    assert scene.oauth(issuer=scene.az.issuer + "/").name == scene.url
+
+
+def test_metadata_that_cannot_be_fetched_where_it_should_be_may_be_taken_from_elsewhere(scene: Scene) -> None:
+    metadata_elsewhere(scene, scene.az)
+    scene.az.fault(scene.az.well_knowns["oauth"], reply(500))
+    with pytest.raises(DiscoveryError, match="could not be fetched") as refused:
+        scene.post(scene.oauth())
+    assert "try again. If its metadata is elsewhere, pass metadata_url=" in (refused.value.hint or "")
+    assert scene.post(scene.oauth(metadata_url=scene.az.url + METADATA)).status_code == 200
+
+
+def test_what_is_not_for_this_server_is_logged_once(
+    scene: Scene, new: AuthorizationServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.sign_in(assume_pkce=True)
+    scene.mcp.authorization_server = new
+    client = scene.client(options=SignInOptions(assume_pkce=True), record=scene.record())
+    client.register_client()
+    client.get_authorization_url()
+    assert [note.getMessage() for note in caplog.records if "is for" in note.getMessage()] == [
+        f"assume_pkce=True is for {scene.az.issuer}, not for {new.issuer}"
+    ]
