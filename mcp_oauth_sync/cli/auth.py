@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 
 from .. import OAuth
-from ..exceptions import OAuthError, SignInRequiredError, printable
+from ..exceptions import OAuthError, SignInRequiredError, TokenStorageError, printable
 from ..urls import without_query
 from .accounts import manager_for
 from .auth_flags import arguments_of, in_flags
@@ -35,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     say(f"Signed in to {without_query(options.url)} as {options.name!r}; kept in {manager.store.name}.")
     if tokens.scope:
         say(f"Granted: {printable(tokens.scope)}")
-    record = manager.load_record(options.name)
-    if record and record.switches:
-        say(f"Remembered for {printable(record.issuer)} alone: {record.switches}")
+    with suppress(TokenStorageError):  # the sign-in is good all the same, and where it is kept has been warned of
+        record = manager.load_record(options.name)
+        if record and record.switches:
+            say(f"Remembered for {printable(record.issuer)} alone: {record.switches}")
     return 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 
-from mcp_oauth_sync import SignInOptions, Switches
+from mcp_oauth_sync import OAuthTokens, ServerRecord, SignInOptions, Switches
 from mcp_oauth_sync.authorizer.command import flags_for
 from mcp_oauth_sync.cli.auth_flags import arguments_of, in_flags
 from mcp_oauth_sync.cli.parser import build_parser
@@ -22,8 +24,6 @@ ISSUER = "https://as.example.com"
 
 
 def expire(scene: Scene) -> None:
-    import attrs
-
     scene.az.expire_all_access_tokens()
     manager = default_manager()
     record = manager.load_record("notes")
@@ -172,10 +172,19 @@ def _said_otherwise(options: dict[str, Any]) -> dict[str, Any]:
 def test_nothing_hostile_in_a_stored_record_moves_the_cursor_of_the_list(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mcp_oauth_sync import ServerRecord
-
     hostile = Switches(issuer="https://x\x1b[2J", resource="a:\x07")
     default_manager().save_record("notes", ServerRecord(server_url="https://h/mcp", issuer=ISSUER, switches=hostile))
     done = run_here(capsys, "list")
     assert OBEYED.findall(done.out) == []
     assert "issuer='https://x [2J'" in done.out
+
+
+def test_a_sign_in_whose_store_has_gone_is_one_all_the_same(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default_manager().store.store_generic("notes", "{", namespace="oauth")
+    signed_in = SimpleNamespace(sign_in=lambda: OAuthTokens(access_token="access", scope="a"))
+    monkeypatch.setattr("mcp_oauth_sync.cli.auth.OAuth", lambda *_, **__: signed_in)
+    done = run_here(capsys, "auth", "notes", "https://h/mcp")
+    assert (done.status, done.out) == (0, "")
+    assert done.err.splitlines()[-1] == "Granted: a"
