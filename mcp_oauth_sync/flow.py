@@ -14,8 +14,11 @@ from .models.options import SignInOptions
 from .models.record import ServerRecord
 from .models.tokens import OAuthTokens
 from .prompts import Prompt
+from .protocol.presented import Provers
+from .protocol.proofs import Proofs
 from .protocol.transport import Transport
 from .sign_in import SignIn
+from .urls import without_query
 
 #: What stands in a configuration whose caller chose no redirect.
 _ANYWHERE = attrs.fields(OAuthConfig).redirect_uri.default
@@ -56,7 +59,7 @@ class OAuthFlow:
         self.config = config = oauth_config
         self.http = http or Transport(session=session or requests.Session())
         self.record = record if record is not None and _belongs(record, config) else ServerRecord()
-        self._prompt = prompt
+        self._prompt, self._provers = prompt, Provers(without_query(config.token_url))
         self._options = SignInOptions(
             scopes=config.scopes,
             client_id=config.client_id,
@@ -107,7 +110,8 @@ class OAuthFlow:
         if held is None or registration is None:
             raise nothing_to_refresh_with()
         record = attrs.evolve(self.record, tokens=held, registration=registration, token_endpoint=config.token_url)
-        return self._keep(renew(self.http, record, backoff=backoff))
+        proofs = Proofs(dpop=self._provers.of(record))  # a sign-in of another door may be bound to a key
+        return self._keep(renew(self.http, record, backoff=backoff, proofs=proofs))
 
     def _server(self) -> AuthorizationServerMetadata:
         config = self.config

@@ -31,4 +31,5 @@ def flags_for(options: SignInOptions) -> list[str]:
         *(part for flag, value in valued.items() if value for part in (flag, str(value))),
         *(flag for flag, value in yes.items() if value),
         *([] if options.offline_access else ["--no-offline-access"]),
+        *(["--dpop"] if options.dpop else []),
     ]

@@ -109,6 +109,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             make=_no,
             written="offline_access=False",
         ),
+        Flag("--dpop", "dpop", "insist on tokens that are bound to a key", written="dpop=True"),
         Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", _seconds),
     ),
     "who asks": (

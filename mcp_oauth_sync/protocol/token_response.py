@@ -133,7 +133,7 @@ def read_granted(
     if proofs.insist and not tokens.bound:
         raise failed(
             f"The token endpoint {without_query(endpoint)} gave a token that is not bound to a key; it was not used.",
-            hint="Leave dpop= out to take what the server gives.",
+            hint="Leave out dpop=True to take what the server gives.",
             status=reply.status,
         )
     return Granted(tokens=tokens, registration=registration)

@@ -143,7 +143,10 @@ def release_canary(patch: pytest.MonkeyPatch) -> Canary:
 
     def learn_held(cls: type[Secret], value: object = "") -> Secret:
         secret = str.__new__(cls, value)
-        text = str.__str__(secret).removeprefix("Bearer ")
+        text = str.__str__(secret).removeprefix("Bearer ").removeprefix("DPoP ")
+        if text.startswith("-----BEGIN"):
+            for line in text.splitlines()[1:-1]:
+                canary.learn(line)
         if _VALUE.fullmatch(text) and "://" not in text:
             canary.learn(text)
         return secret

@@ -37,6 +37,9 @@ from mcp_oauth_sync.models.secret import Secret
 from mcp_oauth_sync.prompts.pasted import PastedLine, read_pasted
 from mcp_oauth_sync.protocol.authorization import AuthorizationRequest, build_authorization_request
 from mcp_oauth_sync.protocol.client_auth import build_client_authentication
+from mcp_oauth_sync.protocol.dpop import Prover, build_key
+from mcp_oauth_sync.protocol.presented import Presented, Provers
+from mcp_oauth_sync.protocol.proofs import Proofs
 from mcp_oauth_sync.protocol.reply import Reply
 from mcp_oauth_sync.protocol.token_response import Granted, parse_token_response
 from mcp_oauth_sync.protocol.transport import Transport
@@ -50,6 +53,10 @@ WORTH = "ZqXwJkVbYpLmRtGhNcDs0123456789"
 #: The secrets of the tests below, of which eight characters in a row are never to be seen.
 KINDS = ("Access", "Refresh", "Secret", "Manage", "Initial", "Password", "Code", "State", "Verifier", "Header", "Param")
 VALUE = {kind: f"{kind[0]}{number}{WORTH[number:]}{WORTH[:number]}" for number, kind in enumerate(KINDS)}
+
+
+KEY = build_key()
+VALUE["Key"] = "".join(KEY.splitlines()[1:-1])[36:]  # what is before is the same in each of them
 
 
 def shows(text: str, secrets: Iterable[str] = tuple(VALUE.values())) -> list[str]:
@@ -72,7 +79,9 @@ def registration() -> ClientRegistration:
 
 
 def record() -> ServerRecord:
-    return ServerRecord(server_url="https://mcp.example.com/mcp", registration=registration(), tokens=tokens())
+    return ServerRecord(
+        server_url="https://mcp.example.com/mcp", registration=registration(), tokens=tokens(), dpop_key=KEY
+    )
 
 
 def options() -> SignInOptions:
@@ -160,7 +169,12 @@ HOLDERS: dict[str, Callable[[], Any]] = {
         http=Transport(headers_for=options().headers_for),
     ),
     "SignIn": lambda: SignIn(
-        http=Transport(), server=SERVER, server_url="https://mcp.example.com", options=options(), saved=registration()
+        http=Transport(),
+        server=SERVER,
+        server_url="https://mcp.example.com",
+        options=options(),
+        saved=registration(),
+        dpop_key=KEY,
     ),
     "GrantContext": lambda: context(),
     "AuthorizationRequest": request_for_a_person,
@@ -193,6 +207,13 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "build_client_authentication by post": lambda: build_client_authentication(
         attrs.evolve(registration(), token_endpoint_auth_method="client_secret_post")
     ),
+    "Prover": lambda: Prover(KEY),
+    "vars of a Prover": lambda: vars(Prover(KEY)),
+    "a proof": lambda: Prover(KEY).build_proof("GET", "https://mcp.example.com", token=VALUE["Access"]),
+    "Proofs": lambda: Proofs(dpop=Prover(KEY)),
+    "Presented": lambda: Presented(f"DPoP {VALUE['Access']}", Prover(KEY)),
+    "headers with a proof": lambda: Presented(f"DPoP {VALUE['Access']}", Prover(KEY)).headers("GET", "https://a.b"),
+    "vars of Provers": lambda: [vars(made) for made in [Provers("x")] if made.of(record())],
     "MemoryStore": loaded_memory,
     "MemoryStore.retrieve_generic": lambda: loaded_memory().retrieve_generic("key"),
     "vars of a MemoryStore": lambda: vars(loaded_memory()),

@@ -97,6 +97,7 @@ def parsed(*flags: str) -> dict[str, Any]:
         (("--assume-pkce", "--allow-missing-iss"), {"assume_pkce": True, "allow_missing_iss": True}),
         (("--extra-scopes", "a b"), {"extra_scopes": "a b"}),
         (("--no-offline-access",), {"offline_access": False}),
+        (("--dpop",), {"dpop": True}),
         (("--client-document", f"{ISSUER}/c.json"), {"client_id_metadata_url": f"{ISSUER}/c.json"}),
     ],
 )
@@ -132,6 +133,7 @@ def test_what_is_no_uri_is_wrong_usage(flag: str, value: str, capsys: pytest.Cap
         ("client_id= (and client_secret=)", "--client-id (and client_secret=)"),
         ("sign_in_timeout= gives more time", "--timeout gives more time"),
         ("or leave out grant=DeviceCodeGrant().", "or leave out --device."),
+        ("Leave out dpop=True to take", "Leave out --dpop to take"),
         ("choose a port with callback_port=,", "choose a port with --port,"),
         ("pass callback_host='localhost' or callback_port=8765.", "pass --host localhost or --port 8765."),
     ],

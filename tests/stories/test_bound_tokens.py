@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from mcp_oauth_sync import NoPrompt
-from mcp_oauth_sync.exceptions import InsecureURLError, TokenRefreshError
+from mcp_oauth_sync.exceptions import AuthorizationError, InsecureURLError, TokenRefreshError
 from tests.scene import PING, WRITE, Scene, paths
 from tests.servers import reply
 
@@ -290,6 +290,36 @@ def test_headers_for_another_library_hold_a_proof_for_one_request(scene: Scene, 
     if door != "a described server":
         with pytest.raises(InsecureURLError, match="not on the origin"):
             headers("GET", "https://elsewhere.example.com/mcp")
+
+
+@pytest.mark.parametrize("door", ["auth", "handler"])
+def test_another_library_hands_in_the_nonce_it_was_given(strict: Scene, door: str) -> None:
+    strict.sign_in()
+    auth, handler = strict.oauth(prompt=NoPrompt()), strict.handler(prompt=NoPrompt())
+
+    def call() -> requests.Response:
+        given = (
+            auth.headers("POST")
+            if door == "auth"
+            else handler.prepare_headers_for_mcp_server(strict.url, strict.url, method="POST")
+        )
+        return requests.post(strict.url, json=PING, headers=given, timeout=10)
+
+    refused = call()
+    assert refused.status_code == 401
+    if door == "auth":
+        assert not auth.take_nonce({})
+        assert auth.take_nonce(dict(refused.headers))
+    else:
+        assert handler.take_nonce(strict.url, strict.url, refused.headers)
+    assert call().status_code == 200
+
+
+def test_a_client_without_tokens_has_no_headers_to_give(scene: Scene) -> None:
+    with pytest.raises(AuthorizationError, match="holds no tokens"):
+        scene.client().headers()
+    with pytest.raises(InsecureURLError, match="not on the origin"):
+        scene.client().headers("GET", "https://elsewhere.example.com")
 
 
 def test_a_client_goes_through_it_step_by_step(strict: Scene) -> None:
