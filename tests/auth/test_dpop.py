@@ -16,6 +16,7 @@ from mcp_oauth_sync import OAuth
 from mcp_oauth_sync.exceptions import RequestNotRepeatedError
 from mcp_oauth_sync.protocol.presented import Presented
 from mcp_oauth_sync.repeat import challenge_of, shield_redirect
+from mcp_oauth_sync.signing import MAX_REPEATS
 from tests.servers import AuthorizationServer, Exchange, McpServer, Origin, Person, json_reply, redirect_reply, reply
 
 from .stage import CALL, auth_for, session_for, steps
@@ -251,6 +252,20 @@ def test_nonce_refusals_between_other_refusals_end_too(
     assert answer.status_code == 401
     assert [exchange.status for exchange in mcp.log if exchange.path == "/mcp"] == [401] * 4
     assert (az.refreshes, len(person.visited)) == (1, 1)
+
+
+def test_a_nonce_that_is_wanted_of_the_last_repetition_is_given_too(
+    mcp: McpServer, signed_in: requests.Session, person: Person
+) -> None:
+    for number in range(MAX_REPEATS):
+        line = ("WWW-Authenticate", f'DPoP error="insufficient_scope", scope="s{number}"')
+        mcp.fault("/mcp", reply(403, {}, [line]), times=1)
+    nonce = ("DPoP-Nonce", mcp.binding.new_nonce())
+    mcp.fault("/mcp", reply(401, {}, [("WWW-Authenticate", 'DPoP error="use_dpop_nonce"'), nonce]), times=1)
+    answer = signed_in.post(mcp.mcp_url, json=CALL)
+    assert answer.status_code == 200
+    assert [earlier.status_code for earlier in answer.history] == [403] * MAX_REPEATS + [401]
+    assert len(person.visited) == MAX_REPEATS
 
 
 # Clocks

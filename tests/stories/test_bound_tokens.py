@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from mcp_oauth_sync import NoPrompt
-from mcp_oauth_sync.exceptions import AuthorizationError, InsecureURLError, TokenRefreshError
+from mcp_oauth_sync.exceptions import AuthorizationError, InsecureURLError, SignInRequiredError, TokenRefreshError
 from tests.scene import PING, WRITE, Scene, paths
 from tests.servers import reply
 
@@ -245,6 +245,15 @@ def test_signing_out_revokes_without_a_proof_and_removes_the_key(scene: Scene) -
     assert auth.sign_out()
     assert scene.az.revocations == 2
     assert scene.record().dpop_key is None
+    assert scene.record().registration is not None
+
+
+def test_tokens_that_are_dead_for_good_take_their_key_along(scene: Scene) -> None:
+    scene.sign_in()
+    scene.az.revoke_family(scene.access_token)
+    with pytest.raises(SignInRequiredError):
+        scene.post(scene.oauth(prompt=NoPrompt()))
+    assert (scene.record().tokens, scene.record().dpop_key) == (None, None)
     assert scene.record().registration is not None
 
 
