@@ -23,6 +23,8 @@ from .urls import same_origin, without_query
 
 logger = logging.getLogger(__name__)
 
+#: Answers that may say what a server wants instead: some ask for a nonce by 400, as authorization servers do.
+REFUSALS = (400, 401, 403)
 #: Most bytes read from a refused answer to keep its connection; a longer one costs the connection.
 _DRAIN = 64 * 1024
 
@@ -104,7 +106,7 @@ def prove_again(response: requests.Response, sent_with: Mapping[str, Any]) -> re
 
 def challenge_of(response: requests.Response) -> Challenge:
     """Return what a server asks for instead of what it was sent; an empty challenge when it asks for nothing."""
-    if response.status_code not in (401, 403):
+    if response.status_code not in REFUSALS:
         return Challenge()
     sent = response.request.headers.get("Authorization")
     return select_challenge(

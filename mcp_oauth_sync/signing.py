@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from .authorizer import Attempts, Authorizer
 from .protocol.presented import Presented, hear, presented_on
 from .protocol.transport import Transport
-from .repeat import challenge_of, closed_on_error, drain, prove_again, repeat, shield_redirect
+from .repeat import REFUSALS, challenge_of, closed_on_error, drain, prove_again, repeat, shield_redirect
 from .urls import same_origin, without_query
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class SignedRequests(AuthBase):
         if connection is not self._connection:
             self._connection = connection
             self._authorizer.http = attrs.evolve(self._way_of(response, sent_with), timeout=None)
-        if response.status_code in (401, 403):
+        if response.status_code in REFUSALS:
             response = self._repeat_until_settled(response, sent_with)
         if response.is_redirect:
             shield_redirect(response, self.server_url)

@@ -154,5 +154,5 @@ class Provers:
         """Return the tokens of a record as requests carry them; None without tokens. Raises as :meth:`of`."""
         if record is None or record.tokens is None:
             return None
-        prover = self.of(record)
-        return Presented(record.tokens.get_authorization_header(), prover if record.tokens.bound else None)
+        prover = self.of(record) if record.tokens.bound else None
+        return Presented(record.tokens.get_authorization_header(), prover)

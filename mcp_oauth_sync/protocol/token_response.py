@@ -131,11 +131,14 @@ def read_granted(
             status=reply.status,
         ) from None
     if proofs.insist and not tokens.bound:
-        raise failed(
+        refused = failed(
             f"The token endpoint {without_query(endpoint)} gave a token that is not bound to a key; it was not used.",
             hint="Leave out dpop=True to take what the server gives.",
             status=reply.status,
         )
+        if isinstance(refused, TokenRefreshError):
+            refused.transient = False
+        raise refused
     return Granted(tokens=tokens, registration=registration)
 
 

@@ -209,6 +209,19 @@ def test_a_nonce_that_came_with_the_first_refusal_saves_a_repetition(mcp: McpSer
     assert [exchange.status for exchange in mcp.requests("/mcp")] == [401, 200]
 
 
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_nonce_is_given_by_whatever_status_it_is_asked_for(
+    mcp: McpServer, signed_in: requests.Session, status: int
+) -> None:
+    nonce = ("DPoP-Nonce", mcp.binding.new_nonce())
+    mcp.fault("/mcp", reply(status, {}, [("WWW-Authenticate", 'DPoP error="use_dpop_nonce"'), nonce]), times=1)
+    answer = signed_in.post(mcp.mcp_url, json=CALL)
+    assert [earlier.status_code for earlier in answer.history] == [status]
+    assert answer.status_code == 200
+    mcp.fault("/mcp", reply(400, {"error": "of the caller's own"}), times=1)
+    assert signed_in.post(mcp.mcp_url, json=CALL).status_code == 400
+
+
 # Servers that are never content
 
 

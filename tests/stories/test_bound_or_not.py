@@ -73,6 +73,22 @@ def test_a_caller_who_insists_does_not_use_what_is_stored_unbound_and_loses_noth
     assert scene.az.refreshes == 1
 
 
+def test_a_refresh_that_brings_a_bearer_token_is_not_repeated_where_the_caller_insists(scene: Scene) -> None:
+    scene.offer_binding()
+    scene.az.rotate = False
+    scene.sign_in(dpop=True)
+    scene.az.dpop.binds_access = False
+    scene.expire()
+    before = scene.record()
+    assert scene.post(scene.oauth(prompt=NoPrompt(), dpop=False)).status_code == 200  # others may take it
+    scene.change_record(tokens=before.tokens)
+    scene.forget_log()
+    with pytest.raises(SignInRequiredError):
+        scene.post(scene.oauth(prompt=NoPrompt(), dpop=True))
+    assert paths(scene.asked("/token")) == ["POST /token 200"] * 2, "early, and when the server had said 401"
+    assert scene.record() == before
+
+
 def test_without_the_extra_tokens_are_bearer_tokens_where_these_will_do(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
