@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import shlex
 import sys
 import threading
@@ -42,7 +43,8 @@ def fresh(secret: str) -> Canary:
 
 @pytest.mark.parametrize("name", LEAKS)
 def test_the_canary_hears_a_secret_however_it_is_written(name):
-    secret = Ledger().new("access")
+    # Pieces count where the end of a secret looks random, which one without a digit there may not.
+    secret = next(made for made in iter(lambda: Ledger().new("access"), "") if re.search("[0-9]", made[-24:]))
     canary = fresh(secret)
     canary.hear("there", f"before {LEAKS[name](secret)} after")
     canary.hear("elsewhere", f"{secret[-8:-1]} are but seven")
