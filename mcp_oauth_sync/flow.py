@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import requests
 
+from .grants.base import Grant
 from .grants.patience import BACKOFF
 from .grants.refresh_token import nothing_to_refresh_with, renew
 from .identity import Way, identify
@@ -30,6 +31,7 @@ class OAuthFlow:
     Args:
         oauth_config: The endpoints, and who we are.
         prompt: How a person is asked; None chooses by what this process is.
+        grant: How tokens are obtained; None sends a person to the authorization server.
         session: Supplies proxies, CA bundle, client certificate and adapters.
         http: A transport made already; wins over ``session``.
         record: What an earlier sign-in left behind; one of other endpoints or another client is not used.
@@ -51,6 +53,7 @@ class OAuthFlow:
         oauth_config: OAuthConfig,
         *,
         prompt: Prompt | None = None,
+        grant: Grant | None = None,
         session: requests.Session | None = None,
         http: Transport | None = None,
         record: ServerRecord | None = None,
@@ -59,7 +62,7 @@ class OAuthFlow:
         self.config = config = oauth_config
         self.http = http or Transport(session=session or requests.Session())
         self.record = record if record is not None and _belongs(record, config) else ServerRecord()
-        self._prompt, self._provers = prompt, Provers(without_query(config.token_url))
+        self._prompt, self._grant, self._provers = prompt, grant, Provers(without_query(config.token_url))
         self._options = SignInOptions(
             scopes=config.scopes,
             client_id=config.client_id,
@@ -69,7 +72,7 @@ class OAuthFlow:
         )
 
     def authorize(self) -> OAuthTokens:
-        """Ask the person and redeem the code.
+        """Ask the person and redeem the code, or do what the grant does instead.
 
         Raises:
             RegistrationError: We could not be registered.
@@ -84,6 +87,7 @@ class OAuthFlow:
             scopes=config.scopes,
             options=self._options,
             prompt=self._prompt,
+            grant=self._grant,
             saved=self.record.registration,
         )
         return self._keep(attrs.evolve(step.run(), server_url=""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..models.options import AS_PUBLISHED, SignInOptions
 
 
@@ -14,9 +16,11 @@ def flags_for(options: SignInOptions) -> list[str]:
     yes = {"--assume-pkce": options.assume_pkce, "--allow-missing-iss": options.allow_missing_iss}
     named = [value[0] for value in yes.values() if isinstance(value, tuple) and len(value) == 1]
     resource = None if options.resource is AS_PUBLISHED else options.resource or "none"
+    key = options.client_key.key if options.client_key else None
     valued = {
         "--client-id": options.client_id,
         "--client-document": options.client_id_metadata_url,
+        "--client-key": key if isinstance(key, Path) else None,
         "--port": ",".join(str(port) for port in options.callback_port),
         "--host": options.callback_host,
         "--bind": options.callback_bind,

@@ -9,6 +9,7 @@ import requests
 
 from ..exceptions import RefreshRejectedError, SignInRequiredError, TokenRefreshError
 from ..flow import OAuthFlow
+from ..grants.base import Grant
 from ..grants.patience import BACKOFF
 from ..models.config import OAuthConfig
 from ..models.record import ServerRecord
@@ -31,6 +32,7 @@ class Configured:
         name: Its name there.
         config: The endpoints, and who we are.
         prompt: How a person is asked; None chooses by what this process is.
+        grant: How tokens are obtained; None sends a person to the authorization server.
         session: Supplies proxies, CA bundle, client certificate and adapters.
         patience: Seconds to wait for somebody else who is being asked.
     """
@@ -39,6 +41,7 @@ class Configured:
     name: str
     config: OAuthConfig
     prompt: Prompt | None
+    grant: Grant | None
     session: requests.Session
     patience: float
 
@@ -65,7 +68,7 @@ class Configured:
             return tokens
 
     def _flow(self, record: ServerRecord | None) -> OAuthFlow:
-        return OAuthFlow(self.config, prompt=self.prompt, session=self.session, record=record)
+        return OAuthFlow(self.config, prompt=self.prompt, grant=self.grant, session=self.session, record=record)
 
     def _stored_or_renewed(self) -> OAuthTokens | None:
         """Return good tokens as far as no person is needed for them."""

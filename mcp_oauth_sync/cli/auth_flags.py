@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-_A_DAY = 86400
+from .flag_values import (
+    read_interface,
+    read_key,
+    read_loopback,
+    read_ports,
+    read_resource,
+    read_seconds,
+    read_secret,
+    read_uri,
+)
+
+#: Where a client's secret is found that is in no file.
+CLIENT_SECRET_VARIABLE = "MCP_OAUTH_SYNC_CLIENT_SECRET"
 
 
 class Flag(NamedTuple):
@@ -33,60 +46,6 @@ class Flag(NamedTuple):
     written: str | None = None
 
 
-def read_ports(text: str) -> object:
-    """Read a port, a range of ports, or several of both."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        words = (first, last) if dash else (first, first)
-        if not all(word.isascii() and word.isdecimal() and int(word) <= 65535 for word in words):
-            raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, or a range like 8765-8769: {text!r}")
-        if dash and not 0 < int(first) <= int(last):
-            raise argparse.ArgumentTypeError(f"a range goes up from a port, like 8765-8769: {text!r}")
-        found += range(int(words[0]), int(words[1]) + 1)
-    return found
-
-
-def read_loopback(text: str) -> object:
-    """Read a spelling of this machine."""
-    from ..urls import is_loopback
-
-    if not is_loopback(text):
-        raise argparse.ArgumentTypeError(f"the redirect's host is 127.0.0.1, ::1 or localhost, not {text!r}")
-    return text
-
-
-def _interface(text: str) -> object:
-    from ipaddress import ip_address
-
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"an interface is an address, like 0.0.0.0 for all: {text!r}") from None
-
-
-def _seconds(text: str) -> object:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= _A_DAY:
-        raise argparse.ArgumentTypeError(f"a time is a number of seconds up to {_A_DAY}, not {text!r}")
-    return seconds
-
-
-def _uri(text: str) -> object:
-    from ..models.option_rules import is_absolute_uri
-
-    if not is_absolute_uri(text):
-        raise argparse.ArgumentTypeError(f"an absolute URI without a fragment is needed, not {text!r}")
-    return text
-
-
-def _resource(text: str) -> object:
-    return None if text.lower() == "none" else _uri(text)
-
-
 def _no() -> object:
     return False
 
@@ -95,6 +54,12 @@ def _device_code() -> object:
     from ..grants.device_code import DeviceCodeGrant
 
     return DeviceCodeGrant()
+
+
+def _as_itself() -> object:
+    from ..grants.client_credentials import ClientCredentialsGrant
+
+    return ClientCredentialsGrant()
 
 
 #: By the heading they stand under in the help.
@@ -110,11 +75,19 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             written="offline_access=False",
         ),
         Flag("--dpop", "dpop", "insist on tokens that are bound to a key", written="dpop=True"),
-        Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", _seconds),
+        Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", read_seconds),
     ),
     "who asks": (
         Flag("--client-id", "client_id", "a client registered by hand", "ID"),
         Flag("--client-document", "client_id_metadata_url", "a client-id metadata document", "URL"),
+        Flag("--client-key", "client_key", "the client's private key, in PEM", "PATH", read_key),
+        Flag(
+            "--client-secret-file",
+            "client_secret",
+            f"the client's secret, where it is not in {CLIENT_SECRET_VARIABLE}",
+            "PATH",
+            read_secret,
+        ),
     ),
     "how to sign in": (
         Flag(
@@ -123,6 +96,13 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             "show a code to enter on another device",
             make=_device_code,
             written="grant=DeviceCodeGrant()",
+        ),
+        Flag(
+            "--machine",
+            "grant",
+            "sign in as the client itself, without a person",
+            make=_as_itself,
+            written="grant=ClientCredentialsGrant()",
         ),
         Flag("--no-browser", "no_browser", "open no browser: print the address, and take the answer pasted"),
         Flag("--accept-bare-code", "accept_bare_code", "take a pasted code that is not part of an address"),
@@ -136,14 +116,14 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             read_ports,
         ),
         Flag("--host", "callback_host", "127.0.0.1, ::1 or localhost, as in the redirect", "HOST", read_loopback),
-        Flag("--bind", "callback_bind", "interface to listen on: 0.0.0.0 in a container", "ADDRESS", _interface),
+        Flag("--bind", "callback_bind", "interface to listen on: 0.0.0.0 in a container", "ADDRESS", read_interface),
         Flag("--redirect-uri", "redirect_uri", "the whole redirect, when something forwards it here", "URI"),
     ),
     "where a server has to be met halfway (remembered with the sign-in)": (
-        Flag("--issuer", "issuer", "the authorization server, where the server names none", "URL", _uri),
-        Flag("--metadata-url", "metadata_url", "where the authorization server's metadata is", "URL", _uri),
-        Flag("--resource", "resource", "the resource to send, or the word none", "URI", _resource),
-        Flag("--expected-resource", "expected_resource", "a published resource to accept", "URI", _uri),
+        Flag("--issuer", "issuer", "the authorization server, where the server names none", "URL", read_uri),
+        Flag("--metadata-url", "metadata_url", "where the authorization server's metadata is", "URL", read_uri),
+        Flag("--resource", "resource", "the resource to send, or the word none", "URI", read_resource),
+        Flag("--expected-resource", "expected_resource", "a published resource to accept", "URI", read_uri),
         Flag(
             "--assume-pkce",
             "assume_pkce",
@@ -165,16 +145,25 @@ def add_auth_flags(parser: argparse.ArgumentParser) -> None:
     for heading, flags in GROUPS.items():
         group = parser.add_argument_group(heading)
         for flag in flags:
-            how = {"action": "store_true"} if flag.metavar is None else {"metavar": flag.metavar, "type": flag.type}
+            how: dict[str, Any] = {"metavar": flag.metavar, "type": flag.type}
+            if flag.metavar is None:  # two flags may stand for the same argument: the last one given counts
+                how = {"action": "store_const", "const": flag.flag}
             group.add_argument(flag.flag, dest=flag.argument, default=argparse.SUPPRESS, help=flag.help, **how)
 
 
 def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the library for the flags that were given."""
-    given = [flag for flags in GROUPS.values() for flag in flags if hasattr(options, flag.argument)]
-    found: dict[str, Any] = {
-        flag.argument: flag.make() if flag.make else getattr(options, flag.argument) for flag in given
-    }
+    found: dict[str, Any] = {}
+    for flags in GROUPS.values():
+        for flag in flags:
+            value = getattr(options, flag.argument, None)
+            if flag.metavar is not None and hasattr(options, flag.argument):
+                found[flag.argument] = value
+            elif flag.metavar is None and value == flag.flag:
+                found[flag.argument] = flag.make() if flag.make else True
+    secret = os.environ.get(CLIENT_SECRET_VARIABLE)
+    if secret and "client_id" in found and not {"client_secret", "client_key"} & found.keys():
+        found["client_secret"] = secret
     no_browser, bare = found.pop("no_browser", False), found.pop("accept_bare_code", False)
     if no_browser or bare:
         from ..prompts import ConsolePrompt, choose_prompt

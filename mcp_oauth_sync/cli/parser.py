@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..version import __version__
-from .auth_flags import add_auth_flags, read_loopback, read_ports
+from .auth_flags import add_auth_flags
+from .flag_values import read_loopback, read_ports
 
 _EXAMPLES = """\
 examples:

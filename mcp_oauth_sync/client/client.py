@@ -75,8 +75,6 @@ class MCPOAuthClient(RenewingClient):
     ) -> None:
         """Check the URLs; nothing is sent yet."""
         chosen = options or SignInOptions()
-        if grant is not None and not grant.interactive:
-            chosen = attrs.evolve(chosen, offline_access=False)  # there is no person to be away
         if redirect_uri is not None:
             chosen = attrs.evolve(chosen, redirect_uri=redirect_uri)
         super().__init__(server_url, options=chosen, session=session, http=http, record=record)
@@ -88,6 +86,7 @@ class MCPOAuthClient(RenewingClient):
             require_secure(token_url, "token_url", allow_loopback=local)
             self.authorization_server = AuthorizationServerMetadata.spelled_out(authorization_url, token_url)
         self._prompt, self._grant = prompt, grant
+        self._goes_offline = grant is None or grant.interactive
         self._pending: PendingSignIn | None = None
 
     def register_client(

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 class PlanningClient(KnownServer):
     """Knows how to sign in at one MCP server. Made as :class:`KnownServer`."""
 
+    _goes_offline = True  # a person may be away later; a program is never there
+
     def _plan(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
         """Return the sign-in that follows from what is known, finding out first what is not."""
         server = self.authorization_server or self.discover_authorization_server()
@@ -35,7 +37,7 @@ class PlanningClient(KnownServer):
             self.options,
             scopes=switches.scopes if scopes is None else scopes,
             extra_scopes=switches.extra_scopes,
-            offline_access=not switches.no_offline_access,
+            offline_access=self._goes_offline and not switches.no_offline_access,
         )
         chosen = select_scopes(
             options,

@@ -93,6 +93,7 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
             name=server_name,
             config=oauth_config,
             prompt=self._prompt,
+            grant=self._grant,
             session=self._session,
             patience=self._options.sign_in_timeout + 60,
         )

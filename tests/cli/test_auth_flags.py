@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcp_oauth_sync import BrowserPrompt, ConsolePrompt, NoPrompt, prompts
+from mcp_oauth_sync import BrowserPrompt, ClientCredentialsGrant, ConsolePrompt, DeviceCodeGrant, NoPrompt, prompts
 from mcp_oauth_sync.cli.auth_flags import GROUPS, add_auth_flags, arguments_of, in_flags
 
 
@@ -57,6 +57,11 @@ def test_a_value_that_cannot_be_meant_is_refused_at_once(flags: tuple[str, str],
         parsed(f"{flags[0]}={flags[1]}")
 
 
+def test_of_two_flags_for_one_argument_the_last_one_counts() -> None:
+    assert type(parsed("--device", "--machine")["grant"]) is ClientCredentialsGrant
+    assert type(parsed("--machine", "--device")["grant"]) is DeviceCodeGrant
+
+
 def test_how_somebody_is_asked_follows_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     console = parsed("--no-browser")["prompt"]
     assert type(console) is ConsolePrompt
@@ -81,6 +86,11 @@ def test_how_somebody_is_asked_follows_the_flags(monkeypatch: pytest.MonkeyPatch
         ("pass callback_host='localhost'.", "pass --host localhost."),
         ("pass callback_port=8765 too", "pass --port 8765 too"),
         ("Pass redirect_uri= and callback_bind=.", "Pass --redirect-uri and --bind."),
+        (
+            "Pass client_id= with client_secret= or client_key=.",
+            "Pass --client-id with --client-secret-file or --client-key.",
+        ),
+        ("or grant=ClientCredentialsGrant().", "or --machine."),
         ("nothing of ours", "nothing of ours"),
         (None, None),
     ],
@@ -92,4 +102,4 @@ def test_hints_speak_in_flags(hint: str | None, said: str | None) -> None:
 def test_no_flag_and_no_argument_is_there_twice() -> None:
     flags = [flag for group in GROUPS.values() for flag in group]
     assert len({flag.flag for flag in flags}) == len(flags)
-    assert len({flag.argument for flag in flags}) == len(flags)
+    assert len({(flag.argument, flag.written) for flag in flags}) == len(flags)

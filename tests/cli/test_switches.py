@@ -130,7 +130,7 @@ def test_what_is_no_uri_is_wrong_usage(flag: str, value: str, capsys: pytest.Cap
         ("Pass scopes= with; offline_access=False too", "Pass --scopes with; --no-offline-access too"),
         ("extra_scopes= adds", "--extra-scopes adds"),
         ("pass metadata_url= with the address.", "pass --metadata-url with the address."),
-        ("client_id= (and client_secret=)", "--client-id (and client_secret=)"),
+        ("client_id= (and client_secret=)", "--client-id (and --client-secret-file)"),
         ("sign_in_timeout= gives more time", "--timeout gives more time"),
         ("or leave out grant=DeviceCodeGrant().", "or leave out --device."),
         ("Leave out dpop=True to take", "Leave out --dpop to take"),
