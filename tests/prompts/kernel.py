@@ -175,6 +175,7 @@ listener.PATIENCE, listener.MOST_QUESTIONS = 0.5, 50
         answer: Callable[[Ran], str | Typed | None] | None = None,
         runs_scripts: bool = False,
         takes_input: bool = True,
+        bare: bool = False,
     ) -> Ran:
         """Run a cell to its end.
 
@@ -184,10 +185,11 @@ listener.PATIENCE, listener.MOST_QUESTIONS = 0.5, 50
             answer: Called when a box opens; returns what the person types there, None when nothing.
             runs_scripts: Whether the frontend runs scripts that are displayed, as JupyterLab does.
             takes_input: False for a frontend that takes no input, such as nbconvert.
+            bare: Whether boxes open without anything being displayed.
         """
         self._running = self.client.execute(code, allow_stdin=takes_input)
         ran = Ran()
-        self._follow(ran, self._running, follow=follow, answer=answer, runs_scripts=runs_scripts)
+        self._follow(ran, self._running, follow=follow, answer=answer, runs_scripts=runs_scripts, bare=bare)
         self._hear("a cell of the notebook", ran.kept)
         return ran
 
@@ -199,6 +201,7 @@ listener.PATIENCE, listener.MOST_QUESTIONS = 0.5, 50
         follow: Callable[[str], object] | None = None,
         answer: Callable[[Ran], str | Typed | None] | None = None,
         runs_scripts: bool = False,
+        bare: bool = False,
     ) -> None:
         followed, asked, due = 0, False, Typed("", -1.0)
         acted = time.monotonic()
@@ -227,9 +230,10 @@ listener.PATIENCE, listener.MOST_QUESTIONS = 0.5, 50
                         acted = time.monotonic()
                 asked = asked or (answer is not None and kind == "input_request")
             # Boxes and displays come by different ways: a person reads what belongs to a box before they answer.
-            if asked and (len(ran.shown) >= len(ran.boxes) or not ready):
-                asked = False
-                if answer is not None and (typed := answer(ran)) is not None:
+            if asked and (bare or len(ran.shown) >= len(ran.boxes)):
+                asked, typed = False, answer(ran) if answer is not None else None
+                acted = time.monotonic()
+                if typed is not None:
                     due = typed if isinstance(typed, Typed) else Typed(typed)
                     due = due._replace(after=time.monotonic() + due.after)
         ran.ended_within = time.monotonic() - acted

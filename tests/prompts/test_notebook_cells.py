@@ -146,6 +146,7 @@ with prompt.listen(Callback.at("http://127.0.0.1/callback"), state="state") as m
     except AuthorizationTimeoutError:
         print("late")
 """,
+        bare=True,
         answer=lambda ran: "nonsense" if len(ran.boxes) == 1 else None,
     )
     assert (ran.error, ran.printed, ran.shown) == (None, "late\n", [])
