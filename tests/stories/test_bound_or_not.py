@@ -5,13 +5,26 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+import attrs
 import jwt
 import pytest
 
-from mcp_oauth_sync import ClientKey, Grant, GrantContext, NoPrompt, OAuthConfig, OAuthFlow, Obtained
+from mcp_oauth_sync import (
+    ClientCredentialsGrant,
+    ClientKey,
+    Grant,
+    GrantContext,
+    JWTBearerGrant,
+    NoPrompt,
+    OAuthConfig,
+    OAuthFlow,
+    Obtained,
+)
 from mcp_oauth_sync.exceptions import AuthorizationError, SignInRequiredError
 from tests.scene import Scene, paths
+from tests.servers import Workload
 from tests.servers.keys import private_pem, public_pem
 
 
@@ -175,19 +188,29 @@ class Machine(Grant):
         return context.request_tokens(context.identify(None), {"grant_type": "client_credentials"}, what="the secret")
 
 
-def test_a_machines_tokens_are_bound_to_one_key_however_often_they_are_obtained(scene: Scene) -> None:
+@pytest.mark.parametrize("kind", ["client credentials", "a workload's assertion", "a grant of the caller's own"])
+def test_a_machines_tokens_are_bound_to_one_key_however_often_they_are_obtained(scene: Scene, kind: str) -> None:
     scene.offer_binding(only=True, nonces=True)
-    secret = scene.az.ledger.new("secret")
-    scene.az.machines.add_client("machine", secret)
-    scene.az.auth_methods = ("client_secret_basic",)
-    auth = scene.oauth(prompt=NoPrompt(), grant=Machine(), client_id="machine", client_secret=secret)
+    options: dict[str, Any] = {"prompt": NoPrompt()}
+    if kind == "a workload's assertion":
+        workload = Workload()
+        workload.trust(scene.az)
+        options["grant"] = JWTBearerGrant(workload.assertion)
+    else:
+        options |= {"client_id": "machine", "client_secret": scene.az.ledger.new("secret")}
+        options["grant"] = ClientCredentialsGrant() if kind == "client credentials" else Machine()
+        scene.az.machines.add_client("machine", options["client_secret"])
+        scene.az.auth_methods = ("client_secret_basic",)
+    auth = scene.oauth(**options)
     assert scene.post(auth).status_code == 200
     for _ in range(2):
         scene.az.expire_all_access_tokens()
-        scene.age(1e7)
-        again = scene.oauth(prompt=NoPrompt(), grant=Machine(), client_id="machine", client_secret=secret)
-        assert scene.post(again).status_code == 200
-    assert scene.az.machines.credentials == 3
+        record = scene.record(auth.name)
+        assert record.tokens is not None
+        old = attrs.evolve(record.tokens, issued_at=record.tokens.issued_at - 1e7)
+        scene.manager.save_record(auth.name, attrs.evolve(record, tokens=old))
+        assert scene.post(scene.oauth(**options)).status_code == 200
+    assert scene.az.machines.tokens == 3
     assert len({*scene.az.dpop.keys, *scene.mcp.binding.keys}) == 1
     assert scene.shown == []
 
