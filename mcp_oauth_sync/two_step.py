@@ -129,4 +129,4 @@ def redeem(pending: PendingSignIn, code: str, *, http: Transport, options: SignI
         switches=pending.switches,
         options=options,
     )
-    return step.keep(redeem_code(context, pending.registration, pending, code))
+    return step.keep(redeem_code(context, context.identify(pending.redirect_uri), pending, code))

@@ -38,6 +38,7 @@ class ArrivingSignIns(SignIns):
         """Keep a sign-in that another machine has sealed; return what it is called.
 
         Import only what you have exported yourself: a text that is sealed to a public key may come from anybody.
+        A ``client_key`` is no part of a sign-in: the program that uses it here brings its own.
 
         Args:
             sealed: What :meth:`export_sign_in` returned, on this machine or another one.
@@ -133,7 +134,7 @@ class ArrivingSignIns(SignIns):
             return
         raise TokenStorageError(
             f"There is a sign-in called {name!r} at {_where(there)} already; nothing was changed.",
-            hint="Import it under another name, or replace the one that is there.",
+            hint="Import it under another name= (--name), or with replace=True (--replace).",
             store=self.store.name,
             name=name,
         )

@@ -2,7 +2,8 @@
 
 A refresh token is used up by its first use wherever servers rotate them, and one that is used twice ends the whole
 sign-in (RFC 9700 section 4.14). So one machine may go on with it, and the other one may not: what is left behind is
-who we are to the server, and the day it was moved. The tokens are not there any more.
+who we are to the server, and the day it was moved. The tokens are not there any more. The mark is made before the
+text is given out: a process that is killed in between costs a new sign-in, and never a quarrel between two machines.
 """
 
 from __future__ import annotations

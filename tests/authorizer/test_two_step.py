@@ -382,6 +382,26 @@ def test_a_client_of_the_callers_own_gets_an_entry_of_its_own_whoever_finishes(s
     assert scene.oauth(token_manager=manager).tokens != tokens
 
 
+def test_a_code_of_one_server_never_reaches_another_one(scene: Scene, auth: OAuth, shelf: Shelf) -> None:
+    honest = answer(scene, auth.start_sign_in())
+    with Scene() as evil:
+        victim = evil.oauth(token_manager=TokenManager(store=shelf), prompt=NoPrompt())
+        state = asked(victim.start_sign_in())["state"]
+        with pytest.raises(InvalidRedirectError, match="iss differs"):
+            victim.finish_sign_in(changed(honest, state=state))
+        assert evil.asked("/token") == []
+    assert scene.az.is_active(auth.finish_sign_in(honest).access_token)
+
+
+def test_a_scheme_of_the_applications_own_needs_nobody_who_listens(scene: Scene, shelf: Shelf) -> None:
+    scene.az.add_client("app", redirect_uris=["com.example.app:/back"])
+    options = {"token_manager": TokenManager(store=shelf), "client_id": "app", "prompt": NoPrompt()}
+    auth = scene.oauth(redirect_uri="com.example.app:/back", **options)
+    redirect = answer(scene, auth.start_sign_in())
+    assert redirect.startswith("com.example.app:/back?")
+    assert scene.az.is_active(auth.finish_sign_in(redirect).access_token)
+
+
 def test_a_port_that_the_saved_registration_knows_needs_no_new_one(scene: Scene) -> None:
     scene.sign_in()
     auth = scene.oauth(prompt=NoPrompt())

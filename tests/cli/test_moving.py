@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
 import stat
 from pathlib import Path
 
+import attrs
 import pytest
 import requests
 
-from mcp_oauth_sync import NoPrompt, OAuth, OAuthTokens, ServerRecord, TokenManager
+from mcp_oauth_sync import NoPrompt, OAuth, OAuthTokens, ServerRecord, Switches, TokenManager
 from mcp_oauth_sync.cli import passwords
 from mcp_oauth_sync.stores import default_manager
 from tests.stores import independent
@@ -183,6 +185,39 @@ def test_a_file_that_cannot_be_written_leaves_the_sign_in_here(scene: Scene, tmp
     assert done.err.startswith(f"error: The file {file} cannot be written: ")
     assert taken.read_text() == "mine"
     assert default_manager().load_tokens("notes") is not None
+
+
+def test_a_file_that_cannot_be_written_out_is_removed_and_the_sign_in_stays_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    default_manager().save_record("notes", RECORD)
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    file = tmp_path / "sealed"
+    fsync = os.fsync
+    monkeypatch.setattr(
+        "mcp_oauth_sync.cli.export.os.fsync",
+        lambda number: (
+            full(number) if file.exists() and os.path.samestat(os.fstat(number), file.stat()) else fsync(number)
+        ),
+    )
+    done = run_here(capsys, "export", "notes", "--output", str(file))
+    assert done.status == 1
+    assert done.err.startswith(f"error: The file {file} cannot be written: No space left on device.")
+    assert not file.exists()
+    assert default_manager().load_record("notes") == RECORD
+
+
+def test_where_the_server_is_met_halfway_is_said_on_arrival(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default_manager().save_record("notes", attrs.evolve(RECORD, switches=Switches(assume_pkce=True)))
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    file = home / "sealed"
+    fine(run_here(capsys, "export", "notes", "--output", str(file)))
+    assert "assume_pkce=True" in fine(run_here(capsys, "import", str(file)))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

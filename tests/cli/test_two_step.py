@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import shlex
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from mcp_oauth_sync import NoPrompt, OAuth
 from mcp_oauth_sync.stores import default_manager
 
 from .conftest import Scene
-from .terminal import OBEYED, Terminal, run
+from .terminal import OBEYED, Done, Terminal, run, run_here
 
 
-def started(scene: Scene, *flags: str) -> str:
-    done = run("auth", "notes", scene.url, "--start", *flags)
-    assert done.status == 0, done.err
-    [address] = done.out.splitlines()
-    return address
-
-
-def answer(scene: Scene, *flags: str) -> str:
-    redirect = scene.person.redirect_only(started(scene, *flags))
+def answer(scene: Scene, **options: Any) -> str:
+    """Start a sign-in as the command does, and return where the person's browser ends."""
+    started = OAuth(scene.url, name="notes", prompt=NoPrompt(), **options).start_sign_in()
+    redirect = scene.person.redirect_only(started.url)
     assert redirect is not None
     return redirect
+
+
+@pytest.fixture
+def finish(
+    scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str | bytes], Done]:
+    """Run the second step in this process, with something on standard input."""
+
+    def run_it(given: str | bytes) -> Done:
+        raw = given.encode() if isinstance(given, str) else given
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw)))
+        return run_here(capsys, "auth", "notes", scene.url, "--finish")
+
+    return run_it
 
 
 def test_the_address_is_all_that_is_printed_and_the_rest_says_how_to_go_on(scene: Scene) -> None:
@@ -35,9 +48,10 @@ def test_the_address_is_all_that_is_printed_and_the_rest_says_how_to_go_on(scene
 
 
 @pytest.mark.parametrize("form", ["{}", "\n\n  {}\n", "'{}'", "<{}>", "“{}”\n"])
-def test_another_command_finishes_it_with_the_address_on_standard_input(scene: Scene, form: str) -> None:
-    redirect = answer(scene, "--scopes", "notes:read")
-    done = run("auth", "notes", scene.url, "--finish", given=form.format(redirect))
+def test_the_address_is_taken_from_standard_input_without_what_is_around_it(
+    scene: Scene, finish: Callable[[str | bytes], Done], form: str
+) -> None:
+    done = finish(form.format(answer(scene, scopes="notes:read")))
     assert (done.status, done.out) == (0, "")
     assert f"Signed in to {scene.url} as 'notes'" in done.err
     assert "Granted: notes:read" in done.err
@@ -46,10 +60,20 @@ def test_another_command_finishes_it_with_the_address_on_standard_input(scene: S
     assert scene.az.is_active(tokens.access_token)
 
 
-def test_an_address_that_a_narrow_terminal_has_broken_is_put_together(scene: Scene) -> None:
+def test_one_command_starts_it_and_another_one_finishes_it(scene: Scene) -> None:
+    started = run("auth", "notes", scene.url, "--start")
+    redirect = scene.person.redirect_only(started.out.strip())
+    done = run("auth", "notes", scene.url, "--finish", given=redirect or "")
+    assert (started.status, done.status, done.out) == (0, 0, "")
+    assert scene.az.exchanges == 1
+
+
+def test_an_address_that_a_narrow_terminal_has_broken_is_put_together(
+    scene: Scene, finish: Callable[[str | bytes], Done]
+) -> None:
     redirect = answer(scene)
     broken = "\n".join(redirect[at : at + 40] for at in range(0, len(redirect), 40))
-    assert run("auth", "notes", scene.url, "--finish", given=broken).status == 0
+    assert finish(broken).status == 0
 
 
 def test_a_person_at_a_terminal_is_asked_for_the_address(scene: Scene) -> None:
@@ -72,19 +96,23 @@ def test_a_person_at_a_terminal_is_asked_for_the_address(scene: Scene) -> None:
         ("\x1b[2J?state=\x1b]0;x\x07", "error: "),
     ],
 )
-def test_what_is_no_answer_ends_with_1_and_a_sentence(scene: Scene, given: str | bytes, said: str) -> None:
+def test_what_is_no_answer_ends_with_1_and_a_sentence(
+    scene: Scene, finish: Callable[[str | bytes], Done], given: str | bytes, said: str
+) -> None:
     redirect = answer(scene)
-    done = run("auth", "notes", scene.url, "--finish", given=given)
+    done = finish(given)
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith(said)
     assert "\nhint: " in done.err
     assert "Traceback" not in done.err
     assert OBEYED.findall(done.err) == []
-    assert run("auth", "notes", scene.url, "--finish", given=redirect).status == 0
+    assert finish(redirect).status == 0
 
 
-def test_the_address_to_open_is_told_from_the_one_it_leads_to(scene: Scene) -> None:
-    done = run("auth", "notes", scene.url, "--finish", given=started(scene))
+def test_the_address_to_open_is_told_from_the_one_it_leads_to(
+    scene: Scene, finish: Callable[[str | bytes], Done]
+) -> None:
+    done = finish(OAuth(scene.url, name="notes", prompt=NoPrompt()).start_sign_in().url)
     assert done.status == 1
     assert "hint: That is the address to open." in done.err
 
@@ -99,18 +127,47 @@ def test_an_address_longer_than_a_line_of_a_terminal_arrives_whole(scene: Scene)
 
 
 @pytest.mark.parametrize(("key", "status"), [("\x03", 130), ("\x04", 1)])
-def test_a_person_who_gives_up_leaves_it_open(scene: Scene, key: str, status: int) -> None:
+def test_a_person_who_gives_up_leaves_it_open(
+    scene: Scene, finish: Callable[[str | bytes], Done], key: str, status: int
+) -> None:
     redirect = answer(scene)
     with Terminal("auth", "notes", scene.url, "--finish") as terminal:
         terminal.read_until("ended on")
         terminal.press(key)
         assert terminal.end() == status
-    assert run("auth", "notes", scene.url, "--finish", given=redirect).status == 0
+    assert finish(redirect).status == 0
 
 
-def test_a_person_who_says_no_ends_it_with_1(scene: Scene) -> None:
+def test_a_person_who_pastes_in_pieces_is_told_how_much_has_arrived(scene: Scene) -> None:
+    redirect = answer(scene)
+    with Terminal("auth", "notes", scene.url, "--finish") as terminal:
+        terminal.read_until("ended on")
+        terminal.press(redirect[:30])
+        terminal.read_until("30 characters so far")
+        terminal.press(redirect[30:] + "\r")
+        assert terminal.end() == 0
+
+
+class Stand(io.StringIO):
+    """A stream that passes for a terminal and is none, as some shells of Python have."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", ["a stand-in", "none"])
+def test_without_a_keyboard_the_stream_is_read_if_there_is_one(
+    scene: Scene, stream: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redirect = answer(scene)
+    monkeypatch.setattr("sys.stdin", Stand(redirect + "\nmore") if stream == "a stand-in" else None)
+    done = run_here(capsys, "auth", "notes", scene.url, "--finish")
+    assert done.status == (0 if stream == "a stand-in" else 1)
+
+
+def test_a_person_who_says_no_ends_it_with_1(scene: Scene, finish: Callable[[str | bytes], Done]) -> None:
     scene.az.decision = "deny"
-    done = run("auth", "notes", scene.url, "--finish", given=answer(scene))
+    done = finish(answer(scene))
     assert done.status == 1
     assert done.err.startswith("error: Access was denied")
 

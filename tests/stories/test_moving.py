@@ -161,6 +161,35 @@ def test_a_client_with_a_secret_takes_it_along(scene: Scene, home: Path) -> None
     assert sent.headers["Authorization"].startswith("Basic ")
 
 
+def test_it_leaves_and_comes_back_through_every_kind_of_store(scene: Scene, store: str) -> None:
+    auth = scene.sign_in()
+    away = TokenManager(backend="memory")
+    away.import_sign_in(auth.export_sign_in(public_key=away.receiving_key("away")), name="away")
+    key = default_manager().receiving_key(scene.url)
+    assert default_manager().import_sign_in(away.export_sign_in("away", public_key=key)) == scene.url
+    scene.az.expire_all_access_tokens()
+    assert scene.post(scene.oauth(prompt=NoPrompt())).status_code == 200
+    assert [entry for entry in default_manager().store.list_generic() if "keys" in entry[0]] == []
+    with pytest.raises(TokenStorageError, match="was moved to another machine"):
+        away.export_sign_in("away", password=PASSWORD)
+
+
+def test_of_many_who_export_it_at_once_one_gets_it(scene: Scene) -> None:
+    scene.sign_in()
+    public = ExportKeyPair.generate().public
+
+    def leave(_: int) -> str:
+        try:
+            return default_manager().export_sign_in(scene.url, public_key=public)
+        except TokenStorageError as failure:
+            return failure.message
+
+    with ThreadPoolExecutor(8) as pool:
+        told = sorted(pool.map(leave, range(8)))
+    assert [text.startswith("mcp-oauth-sync.1.key.") for text in told].count(True) == 1
+    assert sum("was moved" in text for text in told) == 7
+
+
 def test_an_early_renewal_finds_out_that_it_has_moved(scene: Scene) -> None:
     auth = scene.sign_in()
     default_manager().export_sign_in(scene.url, password=PASSWORD)
