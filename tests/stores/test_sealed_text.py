@@ -129,6 +129,16 @@ def test_there_is_one_way_only_to_write_a_sealed_text() -> None:
                 refused(f"{kind}.{spelled}")
 
 
+@pytest.mark.parametrize("length", [10, 11])
+def test_bits_that_stand_for_nothing_are_not_there_to_be_changed(length: int) -> None:
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    sealed = sealed_text.seal_to_key(PAIR.public)("x" * length)
+    other = sealed[:-1] + alphabet[alphabet.index(sealed[-1]) + 1]
+    kind, data = independent.parts(other)
+    assert (kind, data) == independent.parts(sealed), "the same bytes, written in another way"
+    refused(other)
+
+
 @pytest.mark.parametrize("version", ["2", "17", "999999999"])
 def test_a_newer_form_says_that_this_installation_is_too_old(version: str) -> None:
     for sealed in (with_password(), to_key()):

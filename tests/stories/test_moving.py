@@ -119,6 +119,14 @@ def test_signing_out_here_ends_nothing_there(scene: Scene, machine: Callable[[st
     assert there("sign_out") is True
 
 
+def test_who_signs_out_here_is_told_that_the_tokens_live_on(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    auth = scene.sign_in()
+    auth.export_sign_in(password=PASSWORD)
+    assert auth.sign_out() is False
+    assert "its tokens live there, and were not revoked" in caplog.text
+    assert scene.record().moved_on, "and it is still known that it has moved"
+
+
 def test_it_comes_back_the_same_way(scene: Scene, machine: Callable[[str | None], Machine]) -> None:
     scene.sign_in()
     here, there = machine(None), machine("server")
