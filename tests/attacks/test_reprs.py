@@ -12,10 +12,13 @@ import pytest
 
 from mcp_oauth_sync import (
     AuthorizationServerMetadata,
+    ClientKey,
     ClientMetadata,
     ClientRegistration,
     DeviceAuthorization,
+    EnterpriseGrant,
     ExportKeyPair,
+    JWTBearerGrant,
     MCPOAuthClient,
     NoPrompt,
     OAuth,
@@ -214,6 +217,10 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "Presented": lambda: Presented(f"DPoP {VALUE['Access']}", Prover(KEY)),
     "headers with a proof": lambda: Presented(f"DPoP {VALUE['Access']}", Prover(KEY)).headers("GET", "https://a.b"),
     "vars of Provers": lambda: [vars(made) for made in [Provers("x")] if made.of(record())],
+    "ClientKey": lambda: ClientKey(VALUE["Secret"], password=VALUE["Password"]),
+    "vars of a JWTBearerGrant": lambda: vars(JWTBearerGrant(VALUE["Code"])),
+    "EnterpriseGrant": lambda: enterprise(),
+    "vars of an EnterpriseGrant": lambda: vars(enterprise()),
     "MemoryStore": loaded_memory,
     "MemoryStore.retrieve_generic": lambda: loaded_memory().retrieve_generic("key"),
     "vars of a MemoryStore": lambda: vars(loaded_memory()),
@@ -222,6 +229,16 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "TokenManager": lambda: TokenManager("/nowhere", TokenStoreBackend.ENCRYPTED_FILE, password=VALUE["Password"]),
     "vars of a TokenManager": lambda: vars(TokenManager("/nowhere", password=VALUE["Password"])),
 }
+
+
+def enterprise() -> EnterpriseGrant:
+    return EnterpriseGrant(
+        identity_assertion=VALUE["Code"],
+        client_id="app",
+        client_secret=VALUE["Secret"],
+        client_key=ClientKey(VALUE["Secret"], password=VALUE["Password"]),
+        issuer="https://idp.example.com",
+    )
 
 
 def answer() -> bytes:

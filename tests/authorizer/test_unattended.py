@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from mcp_oauth_sync import ClientCredentialsGrant, JWTBearerGrant, NoPrompt, OAuth, OAuthHandler, SignInOptions
+from mcp_oauth_sync import (
+    ClientCredentialsGrant,
+    ClientKey,
+    EnterpriseGrant,
+    JWTBearerGrant,
+    NoPrompt,
+    OAuth,
+    OAuthConfig,
+    OAuthFlow,
+    OAuthHandler,
+    SignInOptions,
+)
 from mcp_oauth_sync.authorizer import cool_down
 from mcp_oauth_sync.exceptions import (
     AuthorizationError,
@@ -33,6 +44,7 @@ from tests.servers import (
     reply,
     reset,
 )
+from tests.servers.keys import private_pem, public_pem
 
 SECRET = "a-secret-of-the-job-Zq7XcV2bN9mK4jH6"
 KNOWN: dict[str, Any] = {"client_id": "job", "client_secret": SECRET}
@@ -475,3 +487,79 @@ def test_an_assertion_for_another_server_does_not_stop_a_handler_from_serving_th
             handler.ensure_authenticated_mcp("other", other.url)
         assert handler.ensure_authenticated_mcp("notes", scene.url).access_token
         assert other.asked("/token") == []
+
+
+def test_explicit_endpoints_are_served_by_the_grant_of_the_handler(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.az.resource_required = False
+    config = OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), scopes=["notes:read"], **KNOWN)
+    handler = OAuthHandler(prompt=NoPrompt(), grant=ClientCredentialsGrant())
+    tokens = handler.ensure_authenticated("plain", config)
+    assert tokens.scope == "notes:read"
+    assert handler.ensure_authenticated("plain", config) == tokens
+    scene.expire_record("plain")
+    fresh = handler.ensure_authenticated("plain", config)
+    assert fresh.access_token != tokens.access_token
+    assert paths(scene.az.log) == ["POST /token 200"] * 2
+    flow = OAuthFlow(config, grant=ClientCredentialsGrant())
+    assert flow.authorize().scope == "notes:read"
+
+
+def test_a_function_is_told_the_token_endpoint_where_no_issuer_is_known(scene: Scene) -> None:
+    workload, told = Workload(), []
+    workload.trust(scene.az)
+    scene.az.resource_required = False
+    scene.az.machines.audience = scene.az.endpoint("token")
+
+    def bring(audience: str) -> str:
+        told.append(audience)
+        return workload.assertion(audience)
+
+    config = OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), **KNOWN)
+    assert OAuthFlow(config, grant=JWTBearerGrant(bring)).authorize().access_token
+    assert told == [scene.az.endpoint("token")]
+
+
+def test_a_grant_of_a_company_needs_to_know_the_issuer_that_it_is_for(scene: Scene) -> None:
+    config = OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), **KNOWN)
+    grant = EnterpriseGrant(identity_assertion="a.b.c", client_id="app", issuer="https://idp.example.com")
+    with pytest.raises(AuthorizationError, match="its issuer is not known"):
+        OAuthFlow(config, grant=grant).authorize()
+
+
+# Tokens bound to a key
+
+
+def test_tokens_of_a_program_are_bound_to_a_key_where_both_servers_offer_it(scene: Scene) -> None:
+    scene.offer_binding(nonces=True)
+    scene.az.machines.add_client("keyed", public_key=public_pem())
+    auth = job(scene, client_id="keyed", client_secret=None, client_key=ClientKey(private_pem()))
+    assert scene.post(auth).status_code == 200
+    key = scene.record(auth.name).dpop_key
+    assert key is not None
+    scene.expire_record(auth.name)
+    later = job(scene, client_id="keyed", client_secret=None, client_key=ClientKey(private_pem()))
+    assert scene.post(later).status_code == 200
+    assert scene.record(auth.name).dpop_key == key
+    assertions = [exchange.param("client_assertion") for exchange in scene.asked("/token")]
+    assert len(set(assertions)) == len(assertions)  # a new one with each nonce
+
+
+# The steps by themselves
+
+
+def test_the_step_by_step_client_obtains_again_without_discovery(scene: Scene) -> None:
+    client = scene.client(options=SignInOptions(**KNOWN), grant=ClientCredentialsGrant(), prompt=None)
+    first = client.authorize(["notes:read"])
+    scene.forget_log()
+    again = client.obtain_again(ClientCredentialsGrant())
+    assert (again.scope, again.access_token != first.access_token) == ("notes:read", True)
+    assert paths(scene.az.log) == ["POST /token 200"]
+    assert client.revoke_token(again.access_token) is True
+
+
+def test_obtaining_again_needs_a_server_that_is_known(scene: Scene) -> None:
+    client = scene.client(options=SignInOptions(**KNOWN))
+    with pytest.raises(AuthorizationError, match="has no token endpoint"):
+        client.obtain_again(ClientCredentialsGrant())

@@ -17,12 +17,16 @@ from mcp_oauth_sync import (
     BrowserPrompt,
     Callback,
     CallbackPrompt,
+    ClientCredentialsGrant,
+    ClientKey,
     ClientMetadata,
     ClientRegistration,
     ConsolePrompt,
     DeviceCodeGrant,
     DynamicClientRegistration,
+    EnterpriseGrant,
     ExportKeyPair,
+    JWTBearerGrant,
     Listener,
     MCPAuthorizationMetadata,
     MCPOAuthClient,
@@ -268,6 +272,37 @@ def old_names(metadata: MCPAuthorizationMetadata, registration: DynamicClientReg
     assert_type(metadata, AuthorizationServerMetadata)
     assert_type(registration, ClientRegistration)
     assert_type(registration.client_id, str)
+
+
+def programs(session: requests.Session) -> None:
+    """Sign in without a person."""
+    key = ClientKey(Path("key.pem"), algorithm="ES256", key_id="1", lifetime=60, password="secret")
+    ClientKey("-----BEGIN PRIVATE KEY-----")
+    ClientKey(b"-----BEGIN PRIVATE KEY-----")
+    ClientKey(lambda: os.environ["KEY"])
+    OAuth(URL, client_id="job", client_secret="secret", grant=ClientCredentialsGrant())
+    OAuth(URL, client_id="job", client_key=key, issuer="https://auth.example.com", grant=ClientCredentialsGrant())
+    OAuth(URL, grant=JWTBearerGrant(Path("/var/run/secrets/token")))
+    OAuth(URL, grant=JWTBearerGrant("a.b.c"))
+    OAuth(URL, grant=JWTBearerGrant(lambda audience: f"a JWT for {audience}"))
+    EnterpriseGrant(identity_assertion="a.b.c", client_id="app", issuer="https://idp.example.com")
+    grant = EnterpriseGrant(
+        identity_assertion=lambda: os.environ["ID_TOKEN"],
+        client_id="app",
+        client_secret="secret",
+        client_key=key,
+        issuer="https://idp.example.com",
+        token_endpoint="https://idp.example.com/token",
+        assertion_type="saml2",
+    )
+    handler = OAuthHandler(options=SignInOptions(client_id="job", client_key=key), grant=grant)
+    assert_type(handler.ensure_authenticated_mcp("notes", URL), OAuthTokens)
+    OAuthFlow(OAuthConfig("https://a.example.com/a", "https://a.example.com/t", client_id="job"), grant=grant)
+    try:
+        session.get(URL)
+    except exceptions.TokenExchangeError as error:
+        assert_type(error.transient, bool)
+        assert_type(error.retry_after, float | None)
 
 
 def failures(session: requests.Session) -> str | None:
