@@ -357,6 +357,15 @@ def test_scopes_that_are_not_given_are_an_error_that_names_them_and_the_rest_goe
     assert scene.post(auth, PING).status_code == 200  # a refused step-up keeps no renewal back
 
 
+def test_a_step_up_that_fails_for_another_reason_says_so(scene: Scene, auth: OAuth) -> None:
+    scene.mcp.scope_for = {"tools/call": "notes:write"}
+    scene.az.fault("/token", reply(400, {"error": "unauthorized_client"}))
+    with pytest.raises(TokenExchangeError) as caught:
+        scene.post(auth, WRITE)
+    assert caught.value.error == "unauthorized_client"
+    assert scene.post(auth).status_code == 200
+
+
 def test_a_server_that_never_has_enough_is_asked_once_per_set_of_scopes(scene: Scene, auth: OAuth) -> None:
     scene.mcp.always_403 = "notes:all"
     assert [scene.post(auth, WRITE).status_code for _ in range(3)] == [403] * 3
