@@ -26,6 +26,7 @@ from .command import flags_for
 from .cool_down import CoolDown
 from .held import Held
 from .moved import moved_away
+from .programs import programs_own
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
@@ -77,6 +78,8 @@ class Asking:
         if force:
             self._cool_down.forced()
         held, prompt = self.held, self._prompt or choose_prompt()
+        if not force:
+            self._leave_programs_alone()
         if not prompt.interactive:
             raise self._nobody(prompt, challenge, step_up)
         held.settle_name()
@@ -146,6 +149,12 @@ class Asking:
     def useless(self) -> bool:
         """Tell whether a sign-in was in vain so recently that another one would be, too."""
         return self._cool_down.useless()
+
+    def _leave_programs_alone(self) -> None:
+        command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags()])
+        hint = f"To sign in there as a person all the same, run: {command}"
+        if (refusal := programs_own(self.held.name, self.held.record, hint=hint)) is not None:
+            raise refusal
 
     def _nobody(self, prompt: Prompt, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()

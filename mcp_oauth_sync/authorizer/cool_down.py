@@ -5,7 +5,13 @@ from __future__ import annotations
 import copy
 import time
 
-from ..exceptions import AuthorizationError, MetadataMismatchError, OAuthError, TokenExchangeError
+from ..exceptions import (
+    AuthorizationError,
+    MetadataMismatchError,
+    OAuthError,
+    TokenExchangeError,
+    TokenRefreshError,
+)
 
 #: Seconds after a failed sign-in in which nobody is asked again by itself; they double with each further one.
 COOL_DOWN = 30.0
@@ -73,9 +79,9 @@ class CoolDown:
         if self._failed is None:
             return
         at, failure, was_patient = self._failed
-        age, pause = time.monotonic() - at, self._pause
+        age, pause = time.monotonic() - at, self._pause_after(failure)
         waited_for_it = at >= since and (was_patient or not patient)
-        if waited_for_it or (self._lasts(failure) and age < pause):
+        if waited_for_it or age < pause:
             again = copy.copy(failure)
             again.hint = self._hint(failure, age, pause)
             raise again
@@ -85,13 +91,13 @@ class CoolDown:
         longest = LONGEST_FOR_PROGRAMS if self._unattended else LONGEST_COOL_DOWN
         return min(COOL_DOWN * 2.0 ** min(max(0, self._failures - 1), 10), longest)
 
-    def _lasts(self, failure: OAuthError) -> bool:
-        """Tell whether trying again would be in vain: a person was bothered, or a server has understood and refused."""
-        if self._unattended and isinstance(failure, MetadataMismatchError):
-            return True
-        if not isinstance(failure, (AuthorizationError, TokenExchangeError)):
-            return False
-        return not self._unattended or (failure.status is not None and not getattr(failure, "transient", False))
+    def _pause_after(self, failure: OAuthError) -> float:
+        """Return the seconds in which trying again would be in vain, or is not wanted."""
+        if isinstance(failure, (TokenExchangeError, TokenRefreshError)) and failure.transient and self._unattended:
+            return min(failure.retry_after or 0.0, LONGEST_FOR_PROGRAMS)
+        if isinstance(failure, (AuthorizationError, TokenExchangeError)):
+            return self._pause if not self._unattended or failure.status is not None else 0.0
+        return self._pause if self._unattended and isinstance(failure, MetadataMismatchError) else 0.0
 
     def _hint(self, failure: OAuthError, age: float, pause: float) -> str:
         if not self._unattended:

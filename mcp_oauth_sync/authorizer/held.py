@@ -22,6 +22,7 @@ from ..stores import TokenManager
 from ..urls import without_query
 from .keeping import keep_or_warn, require_ours
 from .naming import own_name
+from .programs import require_same_grant
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
@@ -157,6 +158,8 @@ class Held:
                     name, record = self._name, self.manager.load_record(self._name)
                 if record is not None:
                     require_ours(record, self.server_url, name, store=self.manager.store.name)
+                    if self._grant is not None:
+                        require_same_grant(record, self._grant.name, name, store=self.manager.store.name)
                     self._name = name
                 if record and record.tokens and self.bound_only and not record.tokens.bound:
                     record = attrs.evolve(record, tokens=None)

@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if not names:
         say("There are no sign-ins.")
         return 0
-    lines = [(printable(name, 60), *_told(manager, name)) for name in names]
+    lines = [(printable(name), *_told(manager, name)) for name in names]
     widths = [max(len(line[column]) for line in lines) for column in range(2)]
     for name, server, status in lines:
         data(f"{name:<{widths[0]}}  {server:<{widths[1]}}  {status}")

@@ -70,7 +70,7 @@ def _read(path: Path) -> tuple[str | None, Secret]:
     """Return (what is wrong or None, the text). Nothing that could block or never end is opened or read."""
     nothing = Secret()
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return "it is no file", nothing

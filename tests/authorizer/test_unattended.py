@@ -29,6 +29,7 @@ from mcp_oauth_sync.exceptions import (
     ScopeRequiredError,
     SignInRequiredError,
     TokenExchangeError,
+    TokenStorageError,
 )
 from tests.scene import PING, WRITE, Scene, never_wait, paths, stored
 from tests.servers import (
@@ -230,6 +231,12 @@ def test_a_server_that_wants_a_long_pause_is_left_alone(scene: Scene, auth: OAut
         scene.post(auth)
     assert caught.value.retry_after == 3600
     assert token_requests(scene) == 1
+    with pytest.raises(TokenExchangeError) as again:
+        scene.post(auth)
+    assert "it is tried again in 300 s" in (again.value.hint or "")  # five minutes are long enough
+    assert token_requests(scene) == 1
+    scene.az.clear_faults()
+    assert auth.sign_in().access_token
 
 
 def test_a_token_that_is_still_good_is_used_when_no_other_one_can_be_had(scene: Scene, auth: OAuth) -> None:
@@ -428,6 +435,36 @@ def test_a_name_of_the_callers_own_is_its_name_and_is_not_found_by_the_url(scene
     assert scene.az.machines.credentials == 1
     with pytest.raises(SignInRequiredError):
         scene.post(scene.oauth(prompt=NoPrompt()))
+
+
+def test_a_name_that_is_a_persons_is_refused_to_a_program(scene: Scene) -> None:
+    person = scene.sign_in(name="notes")
+    before = scene.record("notes")
+    with pytest.raises(TokenStorageError, match="'notes' is one of a person, not by client_credentials") as caught:
+        scene.post(job(scene, name="notes"))
+    assert "Choose another name" in (caught.value.hint or "")
+    assert (scene.record("notes"), scene.asked("/token")) == (before, [])
+    assert scene.post(person).status_code == 200
+
+
+def test_a_name_that_is_another_kind_of_programs_is_refused_too(scene: Scene) -> None:
+    scene.post(job(scene, name="night"))
+    with pytest.raises(TokenStorageError, match="'night' is one by client_credentials, not by jwt_bearer"):
+        scene.post(job(scene, name="night", grant=JWTBearerGrant("a.b.c")))
+
+
+def test_a_person_may_use_a_programs_tokens_by_its_name_but_is_not_asked_in_its_place(scene: Scene) -> None:
+    scene.post(job(scene, name="night"))
+    person = scene.oauth(name="night")
+    assert scene.post(person).status_code == 200
+    scene.expire_record("night")
+    with pytest.raises(SignInRequiredError, match="is a program's") as caught:
+        scene.post(scene.oauth(name="night"))
+    assert "as a person all the same, run: mcp-oauth-sync auth night" in (caught.value.hint or "")
+    assert scene.shown == []
+    assert scene.post(job(scene, name="night")).status_code == 200
+    assert person.sign_in().access_token  # on purpose
+    assert scene.record("night").grant is None
 
 
 def test_signing_out_revokes_and_the_next_call_signs_in_again(scene: Scene, auth: OAuth) -> None:
