@@ -10,7 +10,6 @@ import requests
 from .authorizer import Authorizer
 from .elsewhere import SignsInElsewhere
 from .models.client import ClientMetadata
-from .models.client_key import ClientKey
 from .models.options import AS_PUBLISHED, Published, SignInOptions
 from .models.tokens import OAuthTokens
 from .prompts import Prompt
@@ -21,6 +20,7 @@ from .urls import is_loopback, require_secure, without_query
 
 if TYPE_CHECKING:
     from .grants.base import Grant
+    from .models.client_key import ClientKey
 
 
 class OAuth(SignsInElsewhere):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from .models.pending import LIFETIME, StartedSignIn
 from .models.tokens import OAuthTokens
 from .signing import SignedRequests
+
+if TYPE_CHECKING:
+    from .models.pending import StartedSignIn
 
 
 class SignsInElsewhere(SignedRequests):
     """Signs requests, and signs in without asking anybody here. Made as :class:`SignedRequests`."""
 
-    def start_sign_in(self, scopes: Iterable[str] | None = None, *, lifetime: float = LIFETIME) -> StartedSignIn:
+    def start_sign_in(self, scopes: Iterable[str] | None = None, *, lifetime: float = 600.0) -> StartedSignIn:
         """Make what a person needs to sign in, and return at once; :meth:`finish_sign_in` completes it.
 
         Nobody is asked and nothing listens: get ``url`` to the person, and their answer back. What finishing takes is

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -157,6 +156,8 @@ class Asking:
             raise refusal
 
     def _nobody(self, prompt: Prompt, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
+        import shlex  # what only an error needs is loaded for one
+
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()
         command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags()])
         if (moved := self.held.record) is not None and moved.moved_on:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..authorizer import Authorizer
-from ..models.pending import LIFETIME, StartedSignIn
 from ..models.tokens import OAuthTokens
 from ..stores import TokenManager
+
+if TYPE_CHECKING:
+    from ..models.pending import StartedSignIn
 
 
 class SignsInElsewhere:
@@ -20,7 +23,7 @@ class SignsInElsewhere:
     token_manager: TokenManager
 
     def start_sign_in(
-        self, server_name: str, server_url: str, scopes: Iterable[str] | None = None, *, lifetime: float = LIFETIME
+        self, server_name: str, server_url: str, scopes: Iterable[str] | None = None, *, lifetime: float = 600.0
     ) -> StartedSignIn:
         """Make what a person needs to sign in, and return at once.
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ..urls import origin, shown_url
 from . import option_rules as rules
-from .callback import Callback
 from .client import ClientMetadata, ClientRegistration
-from .client_key import ClientKey
 from .option_rules import AS_PUBLISHED, PROTECTED_PARAMETERS, Published
 from .secret import secret_or_none, secret_texts
+
+if TYPE_CHECKING:
+    from .callback import Callback
+    from .client_key import ClientKey
 
 __all__ = ["AS_PUBLISHED", "PROTECTED_PARAMETERS", "Published", "SignInOptions"]
 
@@ -97,7 +100,8 @@ class SignInOptions:
 
     def __attrs_post_init__(self) -> None:
         """Check what depends on several choices."""
-        self.callback  # noqa: B018  (refuses a redirect that somebody else could receive)
+        if self.redirect_uri is not None:
+            self.callback  # noqa: B018  (refuses a redirect that somebody else could receive)
         if self.client_key is not None and self.client_id is None and self.client_id_metadata_url is None:
             raise ValueError("client_key is the key of a client: it needs client_id, or client_id_metadata_url")
 
@@ -127,6 +131,8 @@ class SignInOptions:
         Raises:
             InsecureURLError: It is neither https, loopback nor of a scheme of the application's own.
         """
+        from .callback import Callback  # what only a sign-in needs is loaded for one
+
         ports, bind = self.callback_port, self.callback_bind
         if self.redirect_uri is not None:
             return Callback.wanted(self.redirect_uri, ports, bind)
