@@ -150,29 +150,31 @@ class Asking:
         return self._cool_down.useless()
 
     def _leave_programs_alone(self) -> None:
-        command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags()])
-        hint = f"To sign in there as a person all the same, run: {command}"
+        hint = f"To sign in there as a person all the same, run: {self._command()}"
         if (refusal := programs_own(self.held.name, self.held.record, hint=hint)) is not None:
             raise refusal
 
     def _nobody(self, prompt: Prompt, challenge: Challenge | None, step_up: tuple[str, ...]) -> OAuthError:
-        import shlex  # what only an error needs is loaded for one
-
         server, wanted = without_query(self.held.server_url), challenge.scopes if challenge else ()
-        command = shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags()])
+        command = self._command()
         if (moved := self.held.record) is not None and moved.moved_on:
             return moved_away(self.held.name, moved, hint=f"To sign in anew here, run: {command}")
         if step_up and wanted:
             scopes = printable(" ".join(dict.fromkeys((*step_up, *wanted))), 1000)
             return ScopeRequiredError(
                 f"{server} asks for more scopes ({printable(' '.join(wanted))}), and nobody is there to grant them.",
-                hint=f"Run: {command} --scopes {shlex.quote(scopes)}{prompt.ways_out}",
+                hint=f"Run: {self._command('--scopes', scopes)}{prompt.ways_out}",
                 scopes=wanted,
             )
         return SignInRequiredError(
             f"A person has to sign in to {server}, and nobody is there to ask ({prompt.missing}).",
             hint=f"Run: {command}{prompt.ways_out}",
         )
+
+    def _command(self, *further: str) -> str:
+        import shlex  # what only an error says needs no earlier
+
+        return shlex.join(["mcp-oauth-sync", "auth", self.held.name, self.held.server_url, *self._flags(), *further])
 
     def _flags(self) -> list[str]:
         """Return what makes the command line sign in as this caller would."""

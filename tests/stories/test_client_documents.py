@@ -17,6 +17,7 @@ from mcp_oauth_sync.protocol.client_id_document import build_client_document, bu
 from tests.scene import Scene
 from tests.servers import AuthorizationServer
 from tests.servers.keys import private_key, private_pem
+from tests.servers.ports import free_ports
 
 URL = "https://app.example.com/oauth/client.json"
 
@@ -25,15 +26,6 @@ URL = "https://app.example.com/oauth/client.json"
 def scene() -> Iterator[Scene]:
     with Scene() as made:
         yield made
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def publish(server: AuthorizationServer, ports: list[int], **more: Any) -> None:

@@ -15,6 +15,7 @@ from mcp_oauth_sync.exceptions import AuthorizationError, InvalidRedirectError, 
 from tests.prompts.wire import Answer, Reader, accepts_connections, read_answer
 from tests.scene import Scene
 from tests.servers import Chaos, Person, local_ca, reply
+from tests.servers.ports import free_ports
 from tests.servers.reverse_proxy import ReverseProxy
 
 
@@ -22,16 +23,6 @@ from tests.servers.reverse_proxy import ReverseProxy
 def scene() -> Iterator[Scene]:
     with Scene() as made:
         yield made
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports in a row that are free now."""
-    while True:
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
-            first = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            for port in range(first + 1, first + count):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            return list(range(first, first + count))
 
 
 def busy(*ports: int) -> contextlib.ExitStack:
