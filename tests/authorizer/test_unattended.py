@@ -437,6 +437,13 @@ def test_a_name_of_the_callers_own_is_its_name_and_is_not_found_by_the_url(scene
         scene.post(scene.oauth(prompt=NoPrompt()))
 
 
+def test_credentials_that_a_sign_in_by_hand_left_are_used_under_its_name(scene: Scene) -> None:
+    job(scene, name="night").sign_in()
+    scene.expire_record("night")
+    assert scene.post(OAuth(scene.url, name="night", grant=ClientCredentialsGrant())).status_code == 200
+    assert scene.az.machines.credentials == 2
+
+
 def test_a_name_that_is_a_persons_is_refused_to_a_program(scene: Scene) -> None:
     person = scene.sign_in(name="notes")
     before = scene.record("notes")
