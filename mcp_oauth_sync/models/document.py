@@ -6,6 +6,7 @@ but has another type raises :class:`MalformedDocument`, which the caller turns i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
@@ -14,6 +15,43 @@ Document = Mapping[str, Any]
 
 class MalformedDocument(ValueError):
     """A member of a document has a type it must not have; the message names the member."""
+
+
+class NewerSchema(MalformedDocument):
+    """What is stored was written by a newer version of this library."""
+
+
+def stored_document(stored: str) -> Document:
+    """Return what was stored as JSON.
+
+    Raises:
+        MalformedDocument: It is no JSON object.
+    """
+    try:
+        document = json.loads(stored)
+    except (ValueError, RecursionError):
+        raise MalformedDocument("it is not JSON") from None
+    if not isinstance(document, dict):
+        raise MalformedDocument("it is not a JSON object")
+    return document
+
+
+def require_schema(document: Document, newest: int) -> None:
+    """Check the version of a stored form.
+
+    Args:
+        document: What was stored.
+        newest: The newest version that can be read.
+
+    Raises:
+        NewerSchema: It is a newer one.
+        MalformedDocument: It is none.
+    """
+    schema = number(document, "schema")
+    if schema is None or schema != int(schema) or schema < 1:
+        raise MalformedDocument("'schema' is not a version")
+    if schema > newest:
+        raise NewerSchema(f"schema {int(schema)} is newer than {newest}")
 
 
 def text(document: Document, member: str) -> str | None:

@@ -6,8 +6,8 @@ import json
 
 import attrs
 
-from .document import Document, MalformedDocument, number, required_text
-from .record import NewerSchema, ServerRecord
+from .document import MalformedDocument, number, require_schema, required_text, stored_document
+from .record import ServerRecord
 
 #: Newest version of the form inside the seal.
 SCHEMA = 1
@@ -40,21 +40,9 @@ class Parcel:
             NewerSchema: A newer version wrote it, or the record in it.
             MalformedDocument: It is not such a form.
         """
-        try:
-            document = json.loads(opened)
-        except (ValueError, RecursionError):
-            raise MalformedDocument("it is not JSON") from None
-        if not isinstance(document, dict):
-            raise MalformedDocument("it is not a JSON object")
-        return cls._from_document(document)
-
-    @classmethod
-    def _from_document(cls, document: Document) -> Parcel:
-        schema, exported_at = number(document, "schema"), number(document, "exported_at")
-        if schema is None or schema != int(schema) or schema < 1:
-            raise MalformedDocument("'schema' is not a version")
-        if schema > SCHEMA:
-            raise NewerSchema(f"schema {int(schema)} is newer than {SCHEMA}")
+        document = stored_document(opened)
+        require_schema(document, SCHEMA)
+        exported_at = number(document, "exported_at")
         record = document.get("record")
         if exported_at is None or not isinstance(record, dict):
             raise MalformedDocument("'exported_at' or 'record' is missing")

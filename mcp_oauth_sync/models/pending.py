@@ -15,8 +15,17 @@ import attrs
 
 from ..urls import without_query
 from .client import ClientRegistration, as_texts
-from .document import Document, MalformedDocument, flag, number, required_text, text, texts
-from .record import NewerSchema
+from .document import (
+    Document,
+    MalformedDocument,
+    flag,
+    number,
+    require_schema,
+    required_text,
+    stored_document,
+    text,
+    texts,
+)
 from .secret import Secret, secret_or_none
 from .switches import Switches
 
@@ -141,11 +150,7 @@ class PendingSignIn:
             NewerSchema: A newer version wrote it.
             MalformedDocument: A member is missing or of a wrong type.
         """
-        schema = number(document, "schema")
-        if schema is None or schema != int(schema) or schema < 1:
-            raise MalformedDocument("'schema' is not a version")
-        if schema > SCHEMA:
-            raise NewerSchema(f"schema {int(schema)} is newer than {SCHEMA}")
+        require_schema(document, SCHEMA)
         registration, switches = document.get("registration"), document.get("switches", {})
         if not isinstance(registration, dict) or not isinstance(switches, dict):
             raise MalformedDocument("'registration' or 'switches' is not an object")
@@ -179,13 +184,7 @@ class PendingSignIn:
         Raises:
             MalformedDocument: It is not such a record.
         """
-        try:
-            document = json.loads(stored)
-        except (ValueError, RecursionError):
-            raise MalformedDocument("it is not JSON") from None
-        if not isinstance(document, dict):
-            raise MalformedDocument("it is not a JSON object")
-        return cls.from_record(document)
+        return cls.from_record(stored_document(stored))
 
 
 def key_part(state: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import attrs
 
 from .client import ClientRegistration
-from .document import Document, MalformedDocument, number, text
+from .document import Document, MalformedDocument, number, require_schema, stored_document, text
 from .secret import secret_or_none
 from .switches import Switches
 from .tokens import OAuthTokens
@@ -17,10 +17,6 @@ from .tokens import OAuthTokens
 #: in the oldest version that can hold it, so that an older installation beside this one loses nothing but, perhaps, a
 #: choice of scopes.
 SCHEMA = 2
-
-
-class NewerSchema(MalformedDocument):
-    """The record was written by a newer version of this library."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,11 +114,7 @@ class ServerRecord:
             NewerSchema: A newer version wrote it.
             MalformedDocument: A member is missing or of a wrong type.
         """
-        schema = number(document, "schema")
-        if schema is None or schema != int(schema) or schema < 1:
-            raise MalformedDocument("'schema' is not a version")
-        if schema > SCHEMA:
-            raise NewerSchema(f"schema {int(schema)} is newer than {SCHEMA}")
+        require_schema(document, SCHEMA)
         sections = (_section(document, member) for member in ("registration", "tokens", "switches"))
         registration, tokens, switches = sections
         return cls(
@@ -152,13 +144,7 @@ class ServerRecord:
         Raises:
             MalformedDocument: It is not a record.
         """
-        try:
-            document = json.loads(stored)
-        except (ValueError, RecursionError):
-            raise MalformedDocument("it is not JSON") from None
-        if not isinstance(document, dict):
-            raise MalformedDocument("it is not a JSON object")
-        return cls.from_record(document)
+        return cls.from_record(stored_document(stored))
 
 
 def _section(document: Document, member: str) -> Document | None:

@@ -9,8 +9,7 @@ from typing import Any
 
 import attrs
 
-from .document import Document, MalformedDocument, number
-from .record import NewerSchema
+from .document import Document, MalformedDocument, require_schema, stored_document
 from .secret import Secret
 from .shown import bare, plain_metadata
 from .tokens import OAuthTokens
@@ -117,17 +116,8 @@ class StoredToken:
             NewerSchema: A newer version wrote it.
             MalformedDocument: It is something else.
         """
-        try:
-            document = json.loads(stored)
-        except (ValueError, RecursionError):
-            raise MalformedDocument("it is not JSON") from None
-        if not isinstance(document, dict):
-            raise MalformedDocument("it is not a JSON object")
-        schema = number(document, "schema")
-        if schema is None or schema != int(schema) or schema < 1:
-            raise MalformedDocument("'schema' is not a version")
-        if schema > SCHEMA:
-            raise NewerSchema(f"schema {int(schema)} is newer than {SCHEMA}")
+        document = stored_document(stored)
+        require_schema(document, SCHEMA)
         name, kind, data, metadata = (document.get(member) for member in ("name", "token_type", "data", "metadata"))
         if not isinstance(name, str) or not isinstance(data, dict) or not isinstance(metadata or {}, dict):
             raise MalformedDocument("'name', 'data' or 'metadata' has a wrong type")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..exceptions import StoreCorruptError, TokenStorageError
-from ..models.document import MalformedDocument
-from ..models.record import NewerSchema, ServerRecord
+from ..models.document import MalformedDocument, NewerSchema
+from ..models.record import ServerRecord
 from ..models.secret import Secret
 from ..urls import canonical_resource, is_loopback, require_secure, without_query
 from .sign_ins import SignIns

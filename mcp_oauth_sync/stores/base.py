@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from ..exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError
-from ..models.document import MalformedDocument
-from ..models.record import NewerSchema, ServerRecord
+from ..models.document import MalformedDocument, NewerSchema
+from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
 from .places import place_of
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_oauth_sync import ClientRegistration, OAuthTokens, ServerRecord
-from mcp_oauth_sync.models.document import MalformedDocument
-from mcp_oauth_sync.models.record import SCHEMA, NewerSchema
+from mcp_oauth_sync.models.document import MalformedDocument, NewerSchema
+from mcp_oauth_sync.models.record import SCHEMA
 from mcp_oauth_sync.models.switches import Switches
 
 from .test_document import JSON

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_oauth_sync.models.credentials import APIKeyToken, BasicAuthToken, BearerToken
-from mcp_oauth_sync.models.document import MalformedDocument
-from mcp_oauth_sync.models.record import NewerSchema
+from mcp_oauth_sync.models.document import MalformedDocument, NewerSchema
 from mcp_oauth_sync.models.secret import Secret
 from mcp_oauth_sync.models.stored import (
     SCHEMA,
