@@ -17,12 +17,13 @@ from .two_step import finish, start
 def run(options: argparse.Namespace) -> int:
     """Sign the person in and say where the sign-in is kept."""
     manager = manager_for(options)
-    auth = OAuth(
-        options.url,
-        name=options.name,
-        token_manager=manager,
-        **arguments_of(options),
-    )
+    try:
+        auth = OAuth(options.url, name=options.name, token_manager=manager, **arguments_of(options))
+    except OAuthError:
+        raise
+    except ValueError as defect:  # flags that do not go together
+        say(f"error: {in_flags(str(defect))}")
+        return 2
     if options.start:
         return start(auth, options)
     try:

@@ -12,7 +12,7 @@ from mcp_oauth_sync.stores import default_manager
 from tests.servers.keys import private_pem, public_pem
 
 from .conftest import Scene
-from .terminal import run
+from .terminal import run, run_here
 
 SECRET = "a-secret-of-the-job-Zq7XcV2bN9mK4jH6"
 
@@ -103,3 +103,9 @@ def test_a_secret_in_the_environment_is_a_persons_client_too(scene: Scene) -> No
     done = run("auth", "notes", scene.url, *flags, environment={"MCP_OAUTH_SYNC_CLIENT_SECRET": SECRET})
     assert done.status == 3  # a person has to follow the link; the secret has harmed nobody
     assert SECRET not in done.err
+
+
+def test_flags_that_do_not_go_together_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_here(capsys, "auth", "job", "https://mcp.example.com/mcp", "--client-key", "key.pem")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "error: client_key is the key of a client: it needs client_id, or client_id_metadata_url\n"
