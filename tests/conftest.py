@@ -27,7 +27,7 @@ FOREIGN = (
 GRACE = 8.0
 #: Signals that tests send to child processes. Who starts the tests in the background has them ignored, and what
 #: is ignored is inherited.
-SENT = ("SIGINT", "SIGTERM", "SIGHUP")
+SENT = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 _REPORT = pytest.StashKey[pytest.TestReport]()
 
 

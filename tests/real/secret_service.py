@@ -139,6 +139,14 @@ class SecretService:
             self._daemon = None
 
     @property
+    def aborted(self) -> bool:
+        """Whether the daemon that was started here has ended by a fault of its own.
+
+        gnome-keyring 42 does once in some hundred clients that are killed in the middle of a call.
+        """
+        return self._daemon is not None and self._daemon.poll() == -signal.SIGABRT
+
+    @property
     def pid(self) -> int | None:
         """The process that serves the bus now; None when there is none."""
         from jeepney import DBusErrorResponse

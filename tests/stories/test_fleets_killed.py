@@ -10,10 +10,14 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from mcp_oauth_sync import NoPrompt
+from mcp_oauth_sync.exceptions import TokenStorageError
+from mcp_oauth_sync.stores import manager
+from tests.real.secret_service import SecretService
 from tests.scene import Scene
 from tests.servers import gate
 
@@ -23,8 +27,16 @@ DAY = 24 * 3600.0
 FINE = [200, 200]
 
 
-@pytest.fixture
-def scene(store: str) -> Iterator[Scene]:
+@pytest.fixture(autouse=True)
+def worn(store: str, request: pytest.FixtureRequest) -> None:
+    """Have later tests get another keyring than the one whose clients are killed here."""
+    if store == "secret_service":
+        request.getfixturevalue("keyring_daemon").worn = True
+
+
+@contextmanager
+def signed_in() -> Iterator[Scene]:
+    """Give a scene with a sign-in, which has to be good at its end."""
     with Scene() as made:
         made.sign_in()
         yield made
@@ -36,8 +48,42 @@ def scene(store: str) -> Iterator[Scene]:
         assert (made.az.registrations, made.az.authorizations, made.az.reuses) == (1, 1, 0)
 
 
+@pytest.fixture
+def scene(store: str) -> Iterator[Scene]:
+    with signed_in() as made:
+        yield made
+
+
+def has_another_keyring(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Tell whether the keyring has ended by a fault of its own; then there is a new one, empty and unlocked."""
+    if store != "secret_service":
+        return False
+    service: SecretService = request.getfixturevalue("keyring_daemon")
+    if not service.aborted:
+        return False
+    service.renew()
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", service.address)
+    monkeypatch.setattr(manager, "_defaults", {})
+    return True
+
+
 @pytest.mark.timeout(240)
-def test_processes_killed_at_random_moments_sign_nobody_out(scene: Scene) -> None:
+def test_processes_killed_at_random_moments_sign_nobody_out(
+    store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        try:
+            with signed_in() as scene:
+                kill_at_random_moments(scene)
+        except (AssertionError, TokenStorageError):
+            if not has_another_keyring(store, request, monkeypatch):
+                raise
+        else:
+            return
+    pytest.fail("the keyring ended by a fault of its own three times in a row")
+
+
+def kill_at_random_moments(scene: Scene) -> None:
     scene.az.forgive_lost_answers = True
     dice = random.Random()
     with Fleet(scene.url, 6) as fleet:
