@@ -12,12 +12,17 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import pytest
+
+from mcp_oauth_sync.exceptions import TokenStorageError
+
+T = TypeVar("T")
 
 PASSWORD = "the password of the login keyring"
 _PATIENCE = 20.0
@@ -144,7 +149,23 @@ class SecretService:
 
         gnome-keyring 42 does once in some hundred clients that are killed in the middle of a call.
         """
-        return self._daemon is not None and self._daemon.poll() == -signal.SIGABRT
+        if self._daemon is None or self._daemon.pid == self.pid:
+            return False
+        return self._daemon.wait(_PATIENCE) == -signal.SIGABRT  # the bus knows a moment earlier
+
+    def persistently(self, step: Callable[[], T]) -> T:
+        """Do something with a store, and once more where the daemon ended by a fault of its own meanwhile.
+
+        Args:
+            step: What may be done twice. What it returns or asserts is never looked at, only what the store raises.
+        """
+        try:
+            return step()
+        except TokenStorageError:
+            if not self.aborted:
+                raise
+        self.recover()
+        return step()
 
     @property
     def pid(self) -> int | None:

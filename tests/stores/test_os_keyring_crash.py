@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mcp_oauth_sync.exceptions import TokenStorageError
 from mcp_oauth_sync.stores.os_keyring.systems import SecretServiceStore
 from tests.real.secret_service import SecretService, keyring_daemon, secret_service
 
+from .faults import KILLED, REFUSED
 from .processes import ROOT, environment
 
 __all__ = ["keyring_daemon", "secret_service"]
@@ -24,44 +26,78 @@ def store(secret_service: SecretService) -> SecretServiceStore:
     return SecretServiceStore()
 
 
-def child(log: Path, *arguments: str, inject: str | None = None) -> tuple[int, int]:
+class Persistent:
+    """The store; a call that met a keyring which ended by a fault of its own is made once more."""
+
+    def __init__(self, store: SecretServiceStore, service: SecretService) -> None:
+        self._store, self._service = store, service
+
+    def keep(self, key: str, value: str) -> None:
+        self._service.persistently(lambda: self._store.store_generic(key, value))
+
+    def found(self, key: str) -> str | None:
+        return self._service.persistently(lambda: self._store.retrieve_generic(key))
+
+    def listed(self) -> list[tuple[str, str]]:
+        return self._service.persistently(self._store.list_generic)
+
+
+@pytest.fixture
+def persistent(store: SecretServiceStore, secret_service: SecretService) -> Persistent:
+    return Persistent(store, secret_service)
+
+
+@pytest.fixture
+def child(secret_service: SecretService, tmp_path: Path) -> Callable[..., tuple[int, int]]:
     """Run a child under strace; return how it ended and how many messages it sent."""
-    options = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=sendto,recvfrom,connect"]
-    if inject is not None:
-        options += ["-e", f"inject={inject}"]
-    done = subprocess.run(
-        [*options, sys.executable, "-m", "tests.stores.keyring_child", *arguments],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, log.read_text().count("sendto(")
+    log = tmp_path / "log"
+
+    def run(*arguments: str, inject: str | None = None) -> tuple[int, int]:
+        options = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=sendto,recvfrom,connect"]
+        if inject is not None:
+            options += ["-e", f"inject={inject}"]
+        done = subprocess.run(
+            [*options, sys.executable, "-m", "tests.stores.keyring_child", *arguments],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, log.read_text().count("sendto(")
+
+    def until_it_is_broken(*arguments: str, inject: str | None = None) -> tuple[int, int]:
+        code, sent = run(*arguments, inject=inject)
+        if code == REFUSED and inject is not None and "KILL" in inject and secret_service.aborted:  # too early
+            secret_service.recover()
+            return run(*arguments, inject=inject)
+        return code, sent
+
+    return until_it_is_broken
 
 
 @pytest.mark.parametrize("old", ["old", None], ids=["replaced", "first"])
 def test_a_process_killed_at_any_message_of_a_save_leaves_the_old_value_or_the_new_one(
-    store: SecretServiceStore, tmp_path: Path, old: str | None
+    persistent: Persistent, child: Callable[..., tuple[int, int]], old: str | None
 ) -> None:
     def prepared(key: str) -> str:
         if old is not None:
-            store.store_generic(key, old)
+            persistent.keep(key, old)
         return key
 
-    code, total = child(tmp_path / "log", "save_or_tell", prepared("k"), "new")
+    code, total = child("save_or_tell", prepared("k"), "new")
     assert code == 0
     assert total > 30
     found = []
     for message in [*range(3, total, 4), total]:
         key = prepared(f"k{message}")
-        code, _ = child(tmp_path / "log", "save_or_tell", key, "new", inject=f"sendto:signal=KILL:when={message}")
-        assert code != 0
-        value = store.retrieve_generic(key)
+        code, _ = child("save_or_tell", key, "new", inject=f"sendto:signal=KILL:when={message}")
+        assert code == KILLED
+        value = persistent.found(key)
         assert value in (old, "new")
-        assert (("generic", key) in store.list_generic()) is (value is not None)
-        store.store_generic(key, "newer")
-        assert store.retrieve_generic(key) == "newer"
+        assert (("generic", key) in persistent.listed()) is (value is not None)
+        persistent.keep(key, "newer")
+        assert persistent.found(key) == "newer"
         found.append(value)
     assert found[0] == old
     assert found[-1] == "new"
@@ -69,13 +105,12 @@ def test_a_process_killed_at_any_message_of_a_save_leaves_the_old_value_or_the_n
 
 @pytest.mark.parametrize("call", ["connect", "sendto", "recvfrom"])
 def test_a_connection_that_breaks_in_a_save_gives_a_typed_error_and_leaves_the_old_value_or_the_new_one(
-    store: SecretServiceStore, tmp_path: Path, call: str
+    persistent: Persistent, child: Callable[..., tuple[int, int]], call: str
 ) -> None:
     for number in range(3, 43, 8) if call != "connect" else range(1, 6):
-        store.store_generic("k", "old")
-        code, _ = child(tmp_path / "log", "save_or_tell", "k", "new", inject=f"{call}:error=ECONNRESET:when={number}")
-        value = store.retrieve_generic("k")
-        assert (code, value) in {(0, "new"), (3, "old"), (3, "new")}
+        persistent.keep("k", "old")
+        code, _ = child("save_or_tell", "k", "new", inject=f"{call}:error=ECONNRESET:when={number}")
+        assert (code, persistent.found("k")) in {(0, "new"), (REFUSED, "old"), (REFUSED, "new")}
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["replaced", "first"])

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,7 @@ from .fleet import Fleet, until
 
 DAY = 24 * 3600.0
 FINE = [200, 200]
+Tell = Callable[[Callable[[Scene], None]], None]
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +50,6 @@ def signed_in() -> Iterator[Scene]:
         assert (made.az.registrations, made.az.authorizations, made.az.reuses) == (1, 1, 0)
 
 
-@pytest.fixture
-def scene(store: str) -> Iterator[Scene]:
-    with signed_in() as made:
-        yield made
-
-
 def has_another_keyring(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Tell whether the keyring has ended by a fault of its own; then there is a new one, empty and unlocked."""
     if store != "secret_service":
@@ -67,20 +63,28 @@ def has_another_keyring(store: str, request: pytest.FixtureRequest, monkeypatch:
     return True
 
 
+@pytest.fixture
+def tell(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Tell:
+    """Tell a story, from its beginning again where the keyring ended by a fault of its own."""
+
+    def told(story: Callable[[Scene], None]) -> None:
+        for _ in range(3):
+            try:
+                with signed_in() as scene:
+                    story(scene)
+            except (AssertionError, TokenStorageError):
+                if not has_another_keyring(store, request, monkeypatch):
+                    raise
+            else:
+                return
+        pytest.fail("the keyring ended by a fault of its own three times in a row")
+
+    return told
+
+
 @pytest.mark.timeout(240)
-def test_processes_killed_at_random_moments_sign_nobody_out(
-    store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(3):
-        try:
-            with signed_in() as scene:
-                kill_at_random_moments(scene)
-        except (AssertionError, TokenStorageError):
-            if not has_another_keyring(store, request, monkeypatch):
-                raise
-        else:
-            return
-    pytest.fail("the keyring ended by a fault of its own three times in a row")
+def test_processes_killed_at_random_moments_sign_nobody_out(tell: Tell) -> None:
+    tell(kill_at_random_moments)
 
 
 def kill_at_random_moments(scene: Scene) -> None:
@@ -105,7 +109,13 @@ def kill_at_random_moments(scene: Scene) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_refresh_is_taken_over_from_the_dead_and_the_dead_among_the_waiting_do_not_matter(scene: Scene) -> None:
+def test_a_refresh_is_taken_over_from_the_dead_and_the_dead_among_the_waiting_do_not_matter(
+    tell: Tell,
+) -> None:
+    tell(kill_who_refreshes_and_who_waits)
+
+
+def kill_who_refreshes_and_who_waits(scene: Scene) -> None:
     scene.az.expire_all_access_tokens()
     arrived = threading.Event()
     scene.az.fault("/token", gate(threading.Event(), arrived=arrived), times=1)
@@ -125,8 +135,12 @@ def test_a_refresh_is_taken_over_from_the_dead_and_the_dead_among_the_waiting_do
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("moment", ["read", "written"])
 def test_a_process_killed_in_its_turn_before_it_asks_or_after_it_has_stored_is_harmless(
-    scene: Scene, moment: str
+    tell: Tell, moment: str
 ) -> None:
+    tell(partial(kill_in_its_turn, moment=moment))
+
+
+def kill_in_its_turn(scene: Scene, *, moment: str) -> None:
     with Fleet(scene.url, 3) as fleet:
         first, *others = fleet.members
         fleet.tell(2)
@@ -142,7 +156,13 @@ def test_a_process_killed_in_its_turn_before_it_asks_or_after_it_has_stored_is_h
 
 
 @pytest.mark.timeout(240)
-def test_a_process_killed_inside_a_request_of_its_caller_is_harmless(scene: Scene) -> None:
+def test_a_process_killed_inside_a_request_of_its_caller_is_harmless(
+    tell: Tell,
+) -> None:
+    tell(kill_inside_a_request)
+
+
+def kill_inside_a_request(scene: Scene) -> None:
     with Fleet(scene.url, 3) as fleet:
         scene.az.advance(DAY)
         arrived = threading.Event()
