@@ -16,7 +16,7 @@ from mcp_oauth_sync import CallbackPrompt, MCPOAuthClient, OAuth, OAuthHandler, 
 from mcp_oauth_sync.authorizer import refresh, unattended
 from mcp_oauth_sync.stores import default_manager
 
-from .servers import AuthorizationServer, Exchange, McpServer, Person
+from .servers import AuthorizationServer, Exchange, McpServer, Person, ProtectedServer
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 WRITE = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "write_note"}}
@@ -27,12 +27,14 @@ class Scene:
     """Both servers, up within the `with` block; at its end nobody may have done what a correct client does not.
 
     Args:
+        upstream: The endpoint of a server without OAuth that answers in place of the scripted one; None has it
+            answer itself.
         options: For the authorization server.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, upstream: str | None = None, **options: Any) -> None:
         self.az = AuthorizationServer(**options)
-        self.mcp = McpServer(self.az)
+        self.mcp = McpServer(self.az) if upstream is None else ProtectedServer(self.az, upstream)
         self.person = Person()
         self.shown: list[str] = []
         """The authorization URLs that a person was shown."""

@@ -29,6 +29,7 @@ from .mcp_server import McpServer
 from .messages import ABSENT, Exchange, Reply, html_reply, json_reply, redirect_reply
 from .origin import Origin
 from .person import Person
+from .protected_server import ProtectedServer
 from .tls import LocalCA, local_ca
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "McpServer",
     "Origin",
     "Person",
+    "ProtectedServer",
     "Reply",
     "Workload",
     "bom_of_normal",

@@ -78,6 +78,19 @@ class Machine(ThreadingHTTPServer):
             request.close()
             self._open.pop(me, None)
 
+    def is_left(self) -> bool:
+        """Tell, in the thread of a connection, whether its client has left or this server stops."""
+        connection = self._open.get(threading.current_thread())
+        if connection is None or self.stopping.is_set():
+            return True
+        try:
+            # What has come is not read, be it encrypted or not.
+            return socket.socket.recv(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def stop(self) -> None:
         """End the loop, then every connection, then wait for their threads."""
         self.stopping.set()
