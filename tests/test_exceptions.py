@@ -18,6 +18,7 @@ from mcp_oauth_sync.exceptions import (
     DiscoveryError,
     InsecureURLError,
     MCPError,
+    MCPTimeoutError,
     MetadataMismatchError,
     OAuthError,
     RegistrationError,
@@ -26,6 +27,7 @@ from mcp_oauth_sync.exceptions import (
     TokenExchangeError,
     TokenRefreshError,
     TokenStorageError,
+    ToolError,
     printable,
 )
 
@@ -58,9 +60,10 @@ def test_the_base_of_all_errors_is_at_the_door_and_the_others_one_room_further()
     assert all(issubclass(error, mcp_oauth_sync.OAuthError) for error in ERRORS)
 
 
-def test_two_errors_are_what_python_calls_them_too() -> None:
+def test_three_errors_are_what_python_calls_them_too() -> None:
     assert issubclass(InsecureURLError, ValueError)
     assert issubclass(AuthorizationTimeoutError, TimeoutError)
+    assert issubclass(MCPTimeoutError, TimeoutError)
 
 
 @pytest.mark.parametrize("kind", ERRORS)
@@ -100,8 +103,13 @@ def test_the_attributes_are_there_even_when_nothing_is_known() -> None:
     assert (later.retry_after, later.transient) == (None, True)
     stored = TokenStorageError("Full.", store="file", name="n")
     assert (stored.store, stored.name) == ("file", "n")
-    rpc = MCPError("No tool.", code=-32601, data={"a": 1})
-    assert (rpc.code, rpc.data) == (-32601, {"a": 1})
+    rpc = MCPError("No tool.", code=-32601, data={"a": 1}, status=404)
+    assert (rpc.code, rpc.data, rpc.status) == (-32601, {"a": 1}, 404)
+    late = MCPTimeoutError("No answer.", status=504)
+    assert (late.code, late.data, late.status) == (None, None, 504)
+    failed = ToolError("No.", result="r")
+    assert (failed.result, failed.code, failed.data, failed.status) == ("r", None, None, None)
+    assert ToolError("No.").result is None
 
 
 def test_text_from_a_server_loses_escapes_line_breaks_and_directions() -> None:

@@ -1,60 +1,10 @@
-"""Every error this library raises, in one tree.
-
-Catch :class:`OAuthError` for everything, or the branch you can act on::
-
-    OAuthError
-    +- InsecureURLError (also ValueError)
-    +- DiscoveryError
-    |  +- MetadataMismatchError
-    +- RegistrationError
-    |  +- RegistrationRequiredError
-    +- AuthorizationError
-    |  +- AccessDeniedError
-    |  +- AuthorizationTimeoutError (also TimeoutError)
-    |  +- InvalidRedirectError
-    |  +- SignInRequiredError
-    |  +- ScopeRequiredError
-    +- TokenExchangeError
-    +- TokenRefreshError
-    |  +- RefreshRejectedError
-    +- RevocationError
-    +- RequestNotRepeatedError
-    +- TokenStorageError
-    |  +- StoreUnavailableError
-    |  +- StoreCorruptError
-    +- MCPError
-
-A message says what failed and where; ``hint`` says what to do about it. Text that came from a server
-passes :func:`printable` first, so that nothing hostile reaches a terminal.
-"""
+"""Errors of signing in, of tokens, and of the stores they are kept in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-
-def printable(text: object, limit: int = 200) -> str:
-    """Return text from a server made safe to show: no control or line-breaking characters, cut at ``limit``."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4])
-    shown = " ".join(shown.split())
-    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
-
-
-class OAuthError(Exception):
-    """Base of every error of this library.
-
-    Attributes:
-        message: What failed and where, without secrets.
-        hint: What to do about it, or None.
-    """
-
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+from .base import OAuthError
 
 
 class InsecureURLError(OAuthError, ValueError):
@@ -230,20 +180,6 @@ class StoreUnavailableError(TokenStorageError):
 
 class StoreCorruptError(TokenStorageError):
     """A stored entry cannot be read: damaged, swapped, or sealed with another key."""
-
-
-class MCPError(OAuthError):
-    """An MCP server answered a call with a JSON-RPC error.
-
-    Attributes:
-        code: The JSON-RPC error code, or None when the answer was no JSON-RPC at all.
-        data: What the server added, or None.
-    """
-
-    def __init__(self, message: str, *, hint: str | None = None, code: int | None = None, data: object = None) -> None:
-        super().__init__(message, hint=hint)
-        self.code = code
-        self.data = data
 
 
 class UnsavedTokensWarning(UserWarning):

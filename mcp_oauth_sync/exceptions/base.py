@@ -1,0 +1,27 @@
+"""What all errors have, and how text from a server is made safe to show."""
+
+from __future__ import annotations
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """Return text from a server made safe to show: no control or line-breaking characters, cut at ``limit``."""
+    shown = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4])
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+class OAuthError(Exception):
+    """Base of every error of this library.
+
+    Attributes:
+        message: What failed and where, without secrets.
+        hint: What to do about it, or None.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
