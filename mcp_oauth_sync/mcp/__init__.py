@@ -1,1 +1,24 @@
 """Speaking MCP over requests."""
+
+from .content import Content, ResourceContents, ToolResult
+from .notices import LogMessage, Progress
+from .records import Completion, Resource, ResourceTemplate, Tool
+from .server_info import ServerInfo
+from .server_prompts import PromptArgument, PromptDefinition, PromptMessage, PromptResult
+
+__all__ = [
+    "Completion",
+    "Content",
+    "LogMessage",
+    "Progress",
+    "PromptArgument",
+    "PromptDefinition",
+    "PromptMessage",
+    "PromptResult",
+    "Resource",
+    "ResourceContents",
+    "ResourceTemplate",
+    "ServerInfo",
+    "Tool",
+    "ToolResult",
+]

@@ -51,6 +51,7 @@ from mcp_oauth_sync import (
     __version__,
     exceptions,
 )
+from mcp_oauth_sync.mcp import Content, Progress, PromptDefinition, Resource, ServerInfo, Tool, ToolResult
 
 URL = "https://mcp.example.com/mcp"
 
@@ -305,6 +306,21 @@ def programs(session: requests.Session) -> None:
         assert_type(error.retry_after, float | None)
 
 
+def records_of_mcp(sent: Mapping[str, object]) -> str:
+    """Read what an MCP server sent."""
+    tool = Tool.from_document(sent)
+    assert_type(tool.title, str | None)
+    assert_type(Tool(name="search").name, str)
+    result = assert_type(ToolResult.from_document(sent), ToolResult)
+    assert_type(result.content, tuple[Content, ...])
+    assert_type([piece.data for piece in result.content], list[bytes | None])
+    assert_type(Resource.from_document(sent).size, int | None)
+    assert_type(PromptDefinition.from_document(sent).arguments[0].required, bool)
+    assert_type(Progress.from_document(sent).total, float | None)
+    assert_type(ServerInfo.from_discover(sent, protocol_version="2026-07-28").name, str | None)
+    return assert_type(result.raise_for_error(), ToolResult).text
+
+
 def failures(session: requests.Session) -> str | None:
     """Tell errors apart."""
     try:
@@ -318,6 +334,8 @@ def failures(session: requests.Session) -> str | None:
         assert_type(error.error_description, str | None)
     except exceptions.TokenStorageError as error:
         assert_type(error.store, str | None)
+    except exceptions.MCPTimeoutError as error:
+        assert_type(error.status, int | None)
     except exceptions.MCPError as error:
         assert_type(error.code, int | None)
     except mcp_oauth_sync.OAuthError as error:
