@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
@@ -70,13 +70,11 @@ class Plain:
 
     def post(self, message: dict[str, Any], **headers: str) -> requests.Response:
         """Send a message; the answer is a stream."""
-        answer = self.session.post(self.url, json=message, headers=headers, timeout=SECONDS, stream=True)
-        assert answer.status_code < 400, answer.text
-        return answer
+        return self.session.post(self.url, json=message, headers=headers, timeout=SECONDS, stream=True)
 
-    def send(self, method: str, **params: Any) -> requests.Response:
+    def send(self, method: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> requests.Response:
         """Send a request; the answer is a stream."""
-        headers = {}
+        headers = dict(headers or {})
         if self.modern:
             meta = {"protocolVersion": MODERN, "clientInfo": _CLIENT, "clientCapabilities": CAPABILITIES}
             given = params.get("_meta", {})
@@ -99,15 +97,38 @@ class Plain:
 
     @staticmethod
     def accepted(request: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer of a person who agrees and fills in "x" where text is required."""
-        schema = request["params"].get("requestedSchema", {})
-        return {"action": "accept", **({"content": dict.fromkeys(schema["required"], "x")} if schema else {})}
+        """Return the answer of a person who agrees, and fills in "x" or true where something is required."""
+        schema = request["params"].get("requestedSchema")
+        if schema is None:
+            return {"action": "accept"}
+        known = schema["properties"]
+        filled = {name: "x" if known[name]["type"] == "string" else True for name in schema["required"]}
+        return {"action": "accept", "content": filled}
 
     def result(self, method: str, **params: Any) -> dict[str, Any]:
-        """Return the result of a request."""
+        """Return the result of a request; what it needs first is answered as in ``ask``."""
         found: dict[str, Any] = self.ask(method, **params)[-1]["result"]
+        while found.get("resultType") == "input_required":
+            given = {key: self.accepted(request) for key, request in found["inputRequests"].items()}
+            params |= {"inputResponses": given, "requestState": found["requestState"]}
+            found = self.ask(method, **params)[-1]["result"]
         return found
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Call a tool."""
         return self.result("tools/call", name=name, arguments=arguments)
+
+    def text(self, name: str, **arguments: Any) -> str:
+        """Call a tool that answers with one text."""
+        [block] = self.call(name, **arguments)["content"]
+        return str(block["text"])
+
+    def pages(self, method: str, member: str) -> list[list[str]]:
+        """Return the names in each page of a list."""
+        found, more = [], {}
+        while True:
+            page = self.result(method, **more)
+            found.append([item["name"] for item in page[member]])
+            if "nextCursor" not in page:
+                return found
+            more = {"cursor": page["nextCursor"]}

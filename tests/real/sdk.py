@@ -39,17 +39,17 @@ class Tls:
 
 
 class ServerProcess:
-    """One process of the demo server: started when made, and gone after :meth:`stop`."""
+    """One process of a server: started when made, and gone after :meth:`stop`."""
 
-    def __init__(self, *arguments: str) -> None:
-        """Start ``demo_server 0 ARGUMENTS`` and wait until it listens.
+    def __init__(self, *arguments: str, module: str = "mcp_oauth_sync.cli.demo_server") -> None:
+        """Start ``python -m MODULE 0 ARGUMENTS`` and wait until it listens.
 
         Raises:
             RuntimeError: It ended, or did not say READY in time; the message holds what it wrote.
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  stop() closes it
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mcp_oauth_sync.cli.demo_server", "0", *arguments],
+            [sys.executable, "-m", module, "0", *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
