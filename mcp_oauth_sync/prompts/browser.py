@@ -42,17 +42,22 @@ class BrowserPrompt(TerminalPrompt):
         opens = browser_at_hand()
         self.instruct(url, listener=listener, server_url=server_url, opens=opens)
         if opens:
-            _open_beside(url)
+            open_beside(url)
 
     def show_code(self, device: DeviceAuthorization, *, server_url: str) -> None:
         """Print the code, and open the browser where the address has the code in it. RFC 8628 section 3.3.1."""
         complete = device.verification_uri_complete if browser_at_hand() else None
         self.instruct_code(device, server_url=server_url, opens=complete is not None)
         if complete is not None:
-            _open_beside(complete)
+            open_beside(complete)
 
 
-def _open_beside(url: str) -> None:
+def open_beside(url: str) -> None:
+    """Open an address in the system browser, without waiting for it; what goes wrong is logged.
+
+    Args:
+        url: One that :func:`~mcp_oauth_sync.urls.require_secure` has passed.
+    """
     threading.Thread(target=_open, args=(url,), name="mcp-oauth-sync browser", daemon=True).start()
 
 

@@ -112,7 +112,7 @@ class Waiting(Listener):
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A browser at hand, and what it was given to open."""
     found: list[str] = []
-    monkeypatch.setattr(browser, "_open_beside", found.append)
+    monkeypatch.setattr(browser, "open_beside", found.append)
     monkeypatch.setenv("BROWSER", "a-browser")
     return found
 
