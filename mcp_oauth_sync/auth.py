@@ -181,11 +181,17 @@ class OAuth(SignsInElsewhere):
 
         Args:
             method: The request's method.
-            url: Where it goes, on the server's origin; None means the server's own URL.
+            url: Where it goes, on the server's origin; None means the server's own URL. The ``wss:`` URL of a WebSocket
+                stands for the ``https:`` request that opens it, and ``ws:`` for ``http:``.
 
         Raises:
             InsecureURLError: ``url`` is on another origin than the server.
             OAuthError: There is no good token and none could be got; the subclass says why.
+
+        Example::
+
+            url = "wss://mcp.example.com/live"
+            connect(url, additional_headers=oauth.headers("GET", url))
         """
         where = require_same_origin(url, self.server_url)
         return self._authorizer.ensure_presented().headers(method, where)

@@ -15,6 +15,9 @@ from ..models.secret import Secret
 from ..urls import same_origin, without_query
 from .dpop import Heard, Prover
 
+#: What the handshake of a WebSocket is sent by.
+_HANDSHAKES = {"wss": "https", "ws": "http"}
+
 
 class Presented(Secret):
     """The value of an ``Authorization`` header, together with what proves that its token is ours.
@@ -105,17 +108,22 @@ def require_same_origin(url: str | None, server_url: str) -> str:
     """Check that a request goes to the server that its token is for.
 
     Args:
-        url: Where it goes; None means the server itself.
+        url: Where it goes; None means the server itself. What opens a WebSocket is a request: ``wss:`` stands for
+            ``https:``, and ``ws:`` for ``http:``. RFC 6455 section 4.1.
         server_url: The MCP server.
 
     Returns:
-        Where it goes.
+        Where it goes, by https or http.
 
     Raises:
         InsecureURLError: It is on another origin.
     """
-    if url is None or same_origin(url, server_url):
-        return server_url if url is None else url
+    if url is None:
+        return server_url
+    scheme, colon, rest = url.partition(":")
+    where = _HANDSHAKES.get(scheme.lower(), scheme) + colon + rest
+    if same_origin(where, server_url):
+        return where
     raise InsecureURLError(
         f"{without_query(url)} is not on the origin of {without_query(server_url)}; the token was not sent.",
         hint="Tokens go only to the server they were made for.",

@@ -249,6 +249,24 @@ def test_a_token_goes_to_its_own_server_only() -> None:
             require_same_origin(elsewhere, URL)
 
 
+def test_a_web_socket_is_on_the_origin_of_the_request_that_opens_it() -> None:
+    assert require_same_origin("wss://mcp.example.com/live?x", URL) == "https://mcp.example.com/live?x"
+    assert require_same_origin("WSS://mcp.example.com:443/live", URL) == "https://mcp.example.com:443/live"
+    assert require_same_origin("ws://localhost:8000/live", "http://localhost:8000/mcp") == "http://localhost:8000/live"
+    for elsewhere in (
+        "ws://mcp.example.com/live",
+        "ws://mcp.example.com:443/live",
+        "wss://mcp.example.com:444/live",
+        "wss://example.com/live",
+        "wsss://mcp.example.com/live",
+        "wss",
+    ):
+        with pytest.raises(InsecureURLError, match="not on the origin"):
+            require_same_origin(elsewhere, URL)
+    with pytest.raises(InsecureURLError, match="not on the origin"):
+        require_same_origin("wss://localhost:8000/live", "http://localhost:8000/mcp")
+
+
 def test_the_clock_is_read_for_each_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     prover = Prover(KEY)
     monkeypatch.setattr(dpop, "time", SimpleNamespace(time=lambda: 1234.9))
