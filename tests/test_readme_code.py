@@ -64,7 +64,10 @@ def test_every_python_block_runs_after_those_before_it(
     program, code = tmp_path / "runner.py", tmp_path / "blocks.json"
     program.write_text(RUNNER)
     runnable = [block for block, reason in blocks("python") if reason is None]
-    code.write_text(json.dumps([block.replace(EXAMPLE, mcp.url) for block in runnable]))
+    ours = {EXAMPLE: mcp.url, EXAMPLE.replace("http", "ws"): mcp.url.replace("http", "ws")}
+    for example, address in ours.items():
+        runnable = [block.replace(example, address) for block in runnable]
+    code.write_text(json.dumps(runnable))
     variable, opened = stand_in_browser(tmp_path, "allow")
     python = [sys.executable, str(program), str(code)]
     with Terminal(program=python, environment={"BROWSER": variable}, out=True, cwd=tmp_path) as terminal:
