@@ -130,7 +130,7 @@ class FormField:
             if not math.isfinite(value):
                 raise self._misfit("be a finite number")
             if self.kind == "integer":
-                if not value.is_integer():
+                if not float.is_integer(value):
                     raise self._misfit("be a whole number")
                 value = int(value)
         self._within(value, "minimum", "maximum", "be at {} {}")
