@@ -61,7 +61,7 @@ def test_the_old_transport_names_where_messages_go_by_a_path(everything_sse: Eve
         assert b'"result":{}' in next(line for line in lines if line.startswith(b"data:"))
 
 
-def test_a_server_that_cannot_start_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_cannot_start_says_what_it_wrote() -> None:
     server = EverythingServer("no such transport")  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="Unknown transport"):
         server.__enter__()
