@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .grants.enterprise import EnterpriseGrant
     from .grants.jwt_bearer import JWTBearerGrant
     from .handler import OAuthHandler
+    from .mcp.session import MCPSession
     from .models.callback import Callback
     from .models.client import ClientMetadata, ClientRegistration
     from .models.client import ClientRegistration as DynamicClientRegistration
@@ -78,6 +79,7 @@ __all__ = [
     "Listener",
     "MCPAuthorizationMetadata",
     "MCPOAuthClient",
+    "MCPSession",
     "NoPrompt",
     "NotebookPrompt",
     "OAuth",
@@ -115,6 +117,7 @@ _ROOMS = {
     "grants.enterprise": ("EnterpriseGrant",),
     "grants.jwt_bearer": ("JWTBearerGrant",),
     "handler": ("OAuthHandler",),
+    "mcp.session": ("MCPSession",),
     "models.callback": ("Callback",),
     "models.client": ("ClientMetadata", "ClientRegistration"),
     "models.client_key": ("ClientKey",),

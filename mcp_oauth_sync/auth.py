@@ -15,6 +15,7 @@ from .models.tokens import OAuthTokens
 from .prompts import Prompt
 from .protocol.presented import require_same_origin
 from .protocol.transport import Transport
+from .signing import plain_prefix
 from .stores import TokenManager, default_manager
 from .urls import is_loopback, require_secure, without_query
 
@@ -157,8 +158,7 @@ class OAuth(SignsInElsewhere):
             grant=grant,
             http=http,
         )
-        prefix = f"{parts.scheme}://{parts.netloc.lower()}/"
-        super().__init__(server_url, prefix, authorizer, http, own_way=session is not None)
+        super().__init__(server_url, plain_prefix(server_url), authorizer, http, own_way=session is not None)
 
     def __repr__(self) -> str:
         """Name the server, and nothing secret."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import requests
@@ -87,6 +88,12 @@ class SignedRequests(AuthBase):
         else:
             response = prove_again(response, sent_with)
         return response
+
+
+def plain_prefix(server_url: str) -> str:
+    """Return what the URL of a request to a server begins with, as requests writes it."""
+    parts = urlsplit(server_url)
+    return f"{parts.scheme}://{parts.netloc.lower()}/"
 
 
 def worth_an_answer(response: requests.Response) -> bool:

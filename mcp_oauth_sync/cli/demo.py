@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 from .. import OAuth, TokenManager
-from ..mcp.calls import MCPCalls
+from ..mcp.session import MCPSession
 from ..prompts import Prompt
 from ..prompts.browser import BrowserPrompt
 from ..prompts.surroundings import browser_at_hand, somebody_there
@@ -74,7 +74,7 @@ class _Demo:
             session=self.session,
         )
         self.session.auth = self.auth
-        self.mcp = MCPCalls(url, self.session)
+        self.mcp = MCPSession(url, session=self.session)
 
     def run(self) -> None:
         """Play every act."""
@@ -101,11 +101,11 @@ class _Demo:
         self.before_asking = "Only a person can allow the rest, so now it asks you, this once."
         if self.played:
             self.before_asking += " No browser can be opened from here: the demo plays you, through the same page."
-        tools = self.mcp.list_tools()
+        tools = list(self.mcp.list_tools())
         self._say(f"That is the answer to the first call: this server has {len(tools)} tools.")
         for tool in tools:
-            first_line = str(tool.get("description", "")).splitlines()[0]
-            data(wrapped(f"{tool['name']:<12} {first_line}", _INDENT, hanging=13))
+            first_line = (tool.description or "").partition("\n")[0]
+            data(wrapped(f"{tool.name:<12} {first_line}", _INDENT, hanging=13))
 
     def second_call(self) -> None:
         """Call again, with the token at hand."""
@@ -168,10 +168,8 @@ class _Demo:
         self._say("The server confirmed it." if confirmed else "The server did not confirm it.")
 
     def _tool(self, name: str, arguments: dict[str, Any]) -> None:
-        result = self.mcp.call_tool(name, arguments)
-        for part in result.get("content", []):
-            for line in str(part.get("text", "")).splitlines():
-                data(wrapped(line, f"{_INDENT}| ", hanging=3 if line[:1].isdigit() else 0))
+        for line in self.mcp.call_tool(name, arguments).text.splitlines():
+            data(wrapped(line, f"{_INDENT}| ", hanging=3 if line[:1].isdigit() else 0))
 
     def _announce(self) -> None:
         self._say(self.before_asking)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-import requests
-
 from .. import OAuth
 from ..exceptions import SignInRequiredError
-from ..mcp.calls import MCPCalls
+from ..mcp.session import MCPSession
 from .accounts import manager_for
 from .output import data, say, tool_line
 
@@ -22,11 +20,10 @@ def run(options: argparse.Namespace) -> int:
         raise SignInRequiredError(
             f"There is no sign-in called {options.name!r}.", hint=f"Run: mcp-oauth-sync auth {options.name} URL"
         )
-    with requests.Session() as session:
-        session.auth = OAuth(url, name=options.name, token_manager=manager)
-        tools = MCPCalls(url, session).list_tools()
+    with MCPSession(url, auth=OAuth(url, name=options.name, token_manager=manager)) as mcp:
+        tools = list(mcp.list_tools())
     for tool in tools:
-        data(tool_line(tool.get("name"), tool.get("description")))
+        data(tool_line(tool.name, tool.description))
     if not tools:
         say("The server offers no tools.")
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -16,14 +16,17 @@ from ..prompts import Prompt
 from ..protocol.dpop import Heard
 from ..protocol.presented import Presented, require_same_origin
 from ..protocol.transport import Transport
+from ..signing import SignedRequests, plain_prefix
 from ..stores import TokenManager, default_manager
 from ..urls import is_loopback, require_secure
+from .dressed import is_bare, say
 from .headers import HeaderGiver
 from .signed import Signed
 from .two_step import SignsInElsewhere
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
+    from ..mcp.session import MCPSession
 
 
 class OAuthHandler(HeaderGiver, SignsInElsewhere):
@@ -62,6 +65,7 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
         self._prompt, self._grant = prompt, grant
         self._session = session or requests.Session()
         self._authorizers: dict[tuple[str, str], Authorizer] = {}
+        self._sessions: dict[tuple[str, str], MCPSession] = {}
 
     def ensure_authenticated_mcp(
         self, server_name: str, server_url: str, scopes: Iterable[str] | None = None
@@ -111,6 +115,9 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
     ) -> requests.Response:
         """Make a request with a good token; renew it and repeat once when the server refuses it.
 
+        A JSON-RPC request to the server itself need not know which revision of MCP the server speaks: one that is
+        refused for what it does not say, or for want of a session, is said again as :class:`MCPSession` says it.
+
         Args:
             server_name: Name of the sign-in.
             server_url: The MCP server.
@@ -128,11 +135,38 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
         """
         require_same_origin(url, server_url)
         authorizer = self._authorizer(server_name, server_url)
-        header = authorizer.ensure_presented(scopes)
-        signed = Signed(authorizer, header, repeats=1 if retry_on_401 else 0)
-        response = self._session.request(method, url, auth=signed, **kwargs)
+
+        def send(settings: Mapping[str, Any]) -> requests.Response:
+            header = authorizer.ensure_presented(scopes)
+            signed = Signed(authorizer, header, repeats=1 if retry_on_401 else 0)
+            return self._session.request(method, url, auth=signed, **settings)
+
+        bare = url == server_url and is_bare(method, kwargs)
+        response = say(self.mcp_session(server_name, server_url), send, kwargs) if bare else send(kwargs)
         response.raise_for_status()
         return response
+
+    def mcp_session(self, server_name: str, server_url: str, **options: Any) -> MCPSession:
+        """Return a session that speaks MCP with the sign-in kept under a name.
+
+        Args:
+            server_name: Name of the sign-in.
+            server_url: The MCP server.
+            options: As :class:`MCPSession` takes them, but ``auth`` and ``session``. Without any, the same session is
+                returned every time.
+
+        Raises:
+            InsecureURLError: ``server_url`` is neither https nor on the loopback interface.
+        """
+        from ..mcp.session import MCPSession
+
+        key = (server_name, server_url)
+        if not options and key in self._sessions:
+            return self._sessions[key]
+        authorizer = self._authorizer(server_name, server_url)
+        signed = SignedRequests(server_url, plain_prefix(server_url), authorizer, authorizer.http, own_way=True)
+        made = MCPSession(server_url, auth=signed, session=self._session, **options)
+        return made if options else self._sessions.setdefault(key, made)
 
     def clear_tokens(self, server_name: str) -> bool:
         """Remove the tokens kept under a name, telling no server; tell whether there were any.
@@ -191,3 +225,4 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
     def _forget(self, server_name: str) -> None:
         for key in [key for key in list(self._authorizers) if key[0] == server_name]:
             self._authorizers.pop(key, None)
+            self._sessions.pop(key, None)

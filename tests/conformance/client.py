@@ -1,4 +1,4 @@
-"""The client that the official conformance suite drives: the library, and just enough MCP to call a tool.
+"""The client that the official conformance suite drives: what a person would write with the library.
 
 The suite starts it with the server's URL as its last argument. MCP_CONFORMANCE_PROTOCOL_VERSION names the
 wire, MCP_CONFORMANCE_SCENARIO the scenario, MCP_CONFORMANCE_CONTEXT what the client was told beforehand, as
@@ -7,11 +7,11 @@ JSON.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import requests
@@ -22,16 +22,16 @@ from mcp_oauth_sync import (
     ClientKey,
     EnterpriseGrant,
     JWTBearerGrant,
+    MCPSession,
     OAuth,
     OAuthError,
     TokenManager,
     TokenStoreBackend,
 )
+from mcp_oauth_sync.mcp.elicitation import Elicitation, ElicitationReply
 
 SECONDS = 10  # for each answer
 CLIENT_ID_DOCUMENT = "https://conformance-test.local/client-metadata.json"
-CLIENT_INFO = {"name": "mcp-oauth-sync-conformance", "version": "1"}
-FIRST_STATELESS_VERSION = "2026-07-28"
 
 
 def follow(url: str) -> str:
@@ -82,75 +82,79 @@ def sign_in_with(server_url: str, scenario: str, context: dict[str, Any]) -> OAu
     )
 
 
-class Wire:
-    """MCP over POST, as one revision of the specification writes it."""
-
-    def __init__(self, session: requests.Session, url: str, version: str) -> None:
-        self.session, self.url, self.version = session, url, version
-        self.stateless = version >= FIRST_STATELESS_VERSION
-        self.ids = itertools.count(1)
-
-    def start(self) -> None:
-        """Say hello, in the revisions that begin with it."""
-        if not self.stateless:
-            hello = {"protocolVersion": self.version, "capabilities": {}, "clientInfo": CLIENT_INFO}
-            self.version = self.request("initialize", hello)["protocolVersion"]
-            self.post({"jsonrpc": "2.0", "method": "notifications/initialized"}).close()
-
-    def request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Make one JSON-RPC request and return its result."""
-        if self.stateless:
-            about_us = {"protocolVersion": self.version, "clientCapabilities": {}, "clientInfo": CLIENT_INFO}
-            meta = {f"io.modelcontextprotocol/{name}": value for name, value in about_us.items()}
-            params = {**params, "_meta": meta}
-        number = next(self.ids)
-        with self.post({"jsonrpc": "2.0", "id": number, "method": method, "params": params}) as response:
-            for message in messages(response):
-                if message.get("id") == number:
-                    result: dict[str, Any] = message["result"]
-                    return result
-        raise ValueError(f"{method}: no answer")
-
-    def post(self, message: dict[str, Any]) -> requests.Response:
-        """Send one message; anything but success is an error."""
-        headers = {"Accept": "application/json, text/event-stream"}
-        if message["method"] != "initialize":
-            headers["MCP-Protocol-Version"] = self.version
-        if self.stateless:
-            headers["Mcp-Method"] = message["method"]
-            if message["method"] == "tools/call":
-                headers["Mcp-Name"] = message["params"]["name"]
-        response = self.session.post(self.url, json=message, headers=headers, timeout=SECONDS, stream=True)
-        response.raise_for_status()
-        return response
+def use_all(mcp: MCPSession) -> None:
+    """List everything a server offers, and use the first of each."""
+    for tool in islice(mcp.list_tools(), 1):
+        mcp.call_tool(tool.name)
+    for resource in islice(mcp.list_resources(), 1):
+        mcp.read_resource(resource.uri)
+    for prompt in islice(mcp.list_prompts(), 1):
+        mcp.get_prompt(prompt.name)
 
 
-def messages(response: requests.Response) -> Iterator[dict[str, Any]]:
-    """Read the JSON-RPC messages of an answer, be it JSON or an event stream."""
-    if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-        yield response.json()
-        return
-    for line in response.iter_lines(decode_unicode=True):
-        name, _, value = line.partition(":")
-        if name == "data" and value.strip():
-            yield json.loads(value)
+def call_each(mcp: MCPSession) -> None:
+    """Call every tool that is listed."""
+    for tool in mcp.list_tools():
+        mcp.call_tool(tool.name)
+
+
+def call_first(mcp: MCPSession) -> None:
+    """Call the first tool."""
+    mcp.call_tool(next(mcp.list_tools()).name)
+
+
+def call_as_told(mcp: MCPSession) -> None:
+    """List the tools, then make the calls that the scenario names."""
+    list(mcp.list_tools())
+    for call in CONTEXT["toolCalls"]:
+        mcp.call_tool(call["name"], call["arguments"])
+
+
+def send_a_schema_back(mcp: MCPSession) -> None:
+    """Call one tool with the schema of another."""
+    tools = {tool.name: tool for tool in mcp.list_tools()}
+    mcp.call_tool("json_schema_echo", {"schema": tools["json_schema_2020_12_tool"].input_schema})
+
+
+#: What is done in scenarios that are not about signing in.
+ACTS: dict[str, Callable[[MCPSession], object]] = {
+    "initialize": lambda mcp: list(mcp.list_tools()),
+    "tools_call": lambda mcp: mcp.call_tool("add_numbers", {"a": 5, "b": 3}),
+    "elicitation-sep1034-client-defaults": call_each,
+    "sse-retry": call_each,
+    "request-metadata": lambda mcp: list(mcp.list_tools()),
+    "http-standard-headers": use_all,
+    "http-custom-headers": call_as_told,
+    "http-invalid-tool-headers": call_each,
+    "sep-2322-client-request-state": call_each,
+    "json-schema-ref-no-deref": lambda mcp: list(mcp.list_tools()),
+    "json-schema-2020-12-preservation": send_a_schema_back,
+}
+
+
+def answer(asked: Elicitation) -> ElicitationReply:
+    """Be the person: agree, and leave what has a default as it is."""
+    return {"confirmed": True} if "confirmed" in asked.schema.get("properties", {}) else True
 
 
 def main(server_url: str) -> int:
-    """List the tools and call the first one."""
-    context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
-    with requests.Session() as session:
-        session.auth = sign_in_with(server_url, os.environ["MCP_CONFORMANCE_SCENARIO"], context)
-        wire = Wire(session, server_url, os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"])
+    """Do what the scenario is about."""
+    with MCPSession(
+        server_url,
+        auth=sign_in_with(server_url, SCENARIO, CONTEXT),
+        version=os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"],
+        timeout=SECONDS,
+        elicit=answer,
+    ) as mcp:
         try:
-            wire.start()
-            tools = wire.request("tools/list", {})["tools"]
-            wire.request("tools/call", {"name": tools[0]["name"], "arguments": {}})
-        except (OAuthError, requests.HTTPError) as error:
+            ACTS.get(SCENARIO, call_first)(mcp)
+        except OAuthError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             return 1
     return 0
 
 
 if __name__ == "__main__":
+    SCENARIO = os.environ["MCP_CONFORMANCE_SCENARIO"]
+    CONTEXT = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
     sys.exit(main(sys.argv[-1]))

@@ -1,0 +1,75 @@
+"""How long a call is waited for. MCP cancellation, "Timeouts"."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..exceptions import MCPTimeoutError
+from ..urls import without_query
+
+#: Seconds to wait for a connection, at most.
+CONNECT = 10.0
+#: How many times its patience a call may take in all, however much progress its server reports.
+MOST = 10
+
+
+class Deadline:
+    """Runs from the moment an answer begins; progress starts it anew, and a person's time does not count.
+
+    Args:
+        url: The MCP server, for the message.
+        seconds: How long to wait.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, url: str, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Let it not run yet."""
+        self.seconds = seconds
+        self._url, self._clock = url, clock
+        self._ends: list[float] = []  # of the wait, and of all waits together
+
+    def begin(self) -> None:
+        """Let it run from now; once it runs, nothing changes."""
+        if not self._ends:
+            now = self._clock()
+            self._ends = [now + self.seconds, now + self.seconds * MOST]
+
+    def renew(self) -> None:
+        """Start anew: the server is at work."""
+        if self._ends:
+            self._ends[0] = self._clock() + self.seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            MCPTimeoutError: None are left.
+        """
+        left = min(self._ends) - self._clock() if self._ends else self.seconds
+        if left <= 0:
+            raise self.missed()
+        return left
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the time of the block not count."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._ends = [end + self._clock() - began for end in self._ends]
+
+    @property
+    def for_requests(self) -> tuple[float, float]:
+        """The time limits of one HTTP request, as requests takes them."""
+        left = self.left()
+        return min(CONNECT, left), left
+
+    def missed(self) -> MCPTimeoutError:
+        """Return the error that says so."""
+        return MCPTimeoutError(
+            f"{without_query(self._url)} gave no complete answer within {self.seconds:g} seconds.",
+            hint="Try again later, or wait longer with timeout=.",
+        )

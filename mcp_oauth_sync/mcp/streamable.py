@@ -1,0 +1,176 @@
+"""The transport of the revisions since 2025-03-26: a POST for each message, answered at once or by a stream.
+
+MCP Streamable HTTP; sessions, and streams that go on after a break, as in its revision 2025-11-25.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, suppress
+
+import requests
+
+from ..exceptions import MCPError
+from ..urls import without_query
+from .conversation import Messages
+from .deadline import Deadline
+from .jsonrpc import Message, answers, read_messages
+from .refusal import read_refusal, unanswered
+from .sse import EventParser
+from .wire import BrokenOff, Wire, is_event_stream
+
+logger = logging.getLogger(__name__)
+
+#: Seconds to wait before a stream is taken up again, where the server does not say.
+PAUSE = 1.0
+#: How often in a row a stream is taken up again that brings nothing new.
+MAX_RESUMES = 5
+#: Seconds that a server may say nothing of its own accord.
+IDLE = 24 * 60 * 60.0
+#: Seconds for saying goodbye.
+GOODBYE = 2.0
+
+
+class Streamable:
+    """Talks to one server.
+
+    Args:
+        wire: Carries the messages.
+        stateful: Whether the server may have sessions and streams that can be taken up again.
+    """
+
+    def __init__(self, wire: Wire, *, stateful: bool) -> None:
+        """Send nothing yet."""
+        self.session_id: str | None = None
+        self._wire, self._stateful = wire, stateful
+
+    def with_session(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return headers that name the session as well, if there is one."""
+        return {**headers, **({} if self.session_id is None else {"Mcp-Session-Id": self.session_id})}
+
+    def converse(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline) -> Messages:
+        """Send a request and yield what the server says about it; the answer is the last.
+
+        Raises:
+            MCPError: There is no answer, or the HTTP answer is an error.
+            OAuthError: No good token could be got; the subclass says why.
+        """
+        parser, number = EventParser(), message["id"]
+        with self._wire.open(
+            "POST", message=message, headers=self.with_session(headers), deadline=deadline
+        ) as response:
+            if self._stateful and message["method"] == "initialize":
+                self.session_id = response.headers.get("Mcp-Session-Id")
+            if not response.ok:
+                raise read_refusal(self._wire, response, number, deadline)
+            if not is_event_stream(response):
+                for said in read_messages(self._wire.read_text(response, deadline)):
+                    yield said
+                    if answers(said, number):
+                        return
+                raise unanswered(message, response)
+            if (yield from self._follow(response, parser, number, deadline)):
+                return
+        pause, seen, idle = PAUSE, parser.last_event_id, 0
+        while self._stateful and seen and idle < MAX_RESUMES:
+            pause = pause if parser.retry is None else parser.retry / 1000
+            self._wire.sleep(min(pause, deadline.left()))
+            parser, before = EventParser(), seen
+            try:
+                with self._take_up(seen, headers, deadline) as response:
+                    if not response.ok or not is_event_stream(response):
+                        break
+                    if (yield from self._follow(response, parser, number, deadline)):
+                        return
+            except BrokenOff as failure:
+                logger.debug("%s", failure.message)
+            seen = parser.last_event_id or seen
+            idle = 0 if seen != before else idle + 1
+        raise unanswered(message, response)
+
+    def _post(
+        self, message: Message, headers: Mapping[str, str], deadline: Deadline
+    ) -> AbstractContextManager[requests.Response]:
+        return self._wire.open("POST", message=message, headers=self.with_session(headers), deadline=deadline)
+
+    def _take_up(
+        self, seen: str, headers: Mapping[str, str], deadline: Deadline, *, ask: bool = True
+    ) -> AbstractContextManager[requests.Response]:
+        """Ask for the rest of a stream after its last event. MCP 2025-11-25, "Resumability and Redelivery"."""
+        asking = {**self.with_session(headers), "Accept": "text/event-stream"}
+        if seen:
+            logger.debug("%s: taking a stream up again", without_query(self._wire.url))
+            asking["Last-Event-ID"] = seen
+        return self._wire.open("GET", headers=asking, deadline=deadline, ask=ask)
+
+    def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline) -> None:
+        """Send what wants no answer: a notification, or an answer of ours. Raises as :meth:`converse`."""
+        with self._wire.open(
+            "POST", message=message, headers=self.with_session(headers), deadline=deadline
+        ) as response:
+            if not response.ok:
+                raise read_refusal(self._wire, response, None, deadline)
+            if not is_event_stream(response):
+                self._wire.read_text(response, deadline)  # to the end, so that the connection can be used again
+
+    def listen(self, *, headers: Mapping[str, str], ready: Callable[[], object]) -> Messages:
+        """Yield what the server says of its own accord, until it says that it will not.
+
+        Nobody is asked to sign in for it. MCP 2025-11-25, "Listening for Messages from the Server".
+
+        Args:
+            headers: What the revision says in headers.
+            ready: Called when the server listens to us listening.
+        """
+        pause, seen, idle = PAUSE, "", 0
+        while idle < MAX_RESUMES:
+            parser, deadline = EventParser(), Deadline(self._wire.url, IDLE)
+            try:
+                with self._take_up(seen, headers, deadline, ask=False) as response:
+                    if not response.ok or not is_event_stream(response):
+                        return
+                    ready()
+                    for chunk in self._wire.read(response, deadline):
+                        for event in parser.feed(chunk):
+                            idle = 0
+                            yield from read_messages(event.data)
+            except BrokenOff as failure:
+                logger.debug("%s", failure.message)
+            pause = pause if parser.retry is None else parser.retry / 1000
+            seen, idle = parser.last_event_id or seen, idle + 1
+            self._wire.sleep(pause)
+
+    def end(self, headers: Mapping[str, str]) -> None:
+        """End the session at the server, if there is one; nobody is asked for it, and a server may refuse."""
+        if self.session_id is not None:
+            with (
+                suppress(MCPError),
+                self._wire.open(
+                    "DELETE", headers=self.with_session(headers), deadline=Deadline(self._wire.url, GOODBYE), ask=False
+                ),
+            ):
+                pass
+
+    def _follow(
+        self, response: requests.Response, parser: EventParser, number: object, deadline: Deadline
+    ) -> Generator[Message, None, bool]:
+        """Yield the messages of a stream; tell whether the answer was among them."""
+        try:
+            for chunk in self._wire.read(response, deadline):
+                for event in parser.feed(chunk):
+                    for said in read_messages(event.data):
+                        yield said
+                        if answers(said, number):
+                            self._wire.linger(response)
+                            return True
+        except BrokenOff:
+            if not (self._stateful and parser.last_event_id):
+                raise
+            return False
+        pending = parser.finish()
+        for said in read_messages(pending.data) if pending else ():
+            yield said
+            if answers(said, number):
+                return True
+        return False
