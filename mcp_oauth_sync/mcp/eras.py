@@ -112,11 +112,16 @@ class Agreement:
             terms.channel.end(terms.headers("notifications/cancelled"))
 
     def discover(self, version: str) -> Terms:
-        """Ask a server of the stateless revisions what it is. Raises as a call does."""
+        """Ask a server of the stateless revisions what it is.
+
+        Raises as a call does. What other servers say to everything has the status 200.
+        """
         terms = self._stateless(version)
         request = build_request(self.number(), "server/discover", {"_meta": terms.meta()})
         deadline = Deadline(self._url, self._timeout)
         found = ask(terms.channel, request, headers=terms.headers("server/discover"), deadline=deadline)
+        if not found.get("supportedVersions"):
+            raise MCPError(f"{without_query(self._url)} does not say which revisions it speaks.", status=200)
         return attrs.evolve(terms, server=ServerInfo.from_discover(found, protocol_version=version), proven=True)
 
     def _agree(self) -> Terms:

@@ -118,9 +118,8 @@ class Operations:
             uri: The resource.
             timeout: Seconds to wait; None waits as long as the session does.
         """
-        contents = self._cached("resources/read", {"uri": uri}, timeout=timeout).get("contents")
-        found = contents if isinstance(contents, list) else []
-        return tuple(ResourceContents.from_document(each) for each in found)
+        found = self._cached("resources/read", {"uri": uri}, timeout=timeout)
+        return tuple(ResourceContents.from_document(each) for each in _documents(found, "contents"))
 
     def list_prompts(self) -> Iterator[PromptDefinition]:
         """Return the prompts, fetching page after page as they are asked for. Raises as :meth:`list_tools`."""
@@ -215,8 +214,7 @@ class Operations:
         params: dict[str, Any] = {}
         for _ in range(MAX_PAGES):
             page = self._cached(method, params)
-            offered = page.get(member)
-            for document in offered if isinstance(offered, list) else []:
+            for document in _documents(page, member):
                 try:
                     record = kind.from_document(document)
                 except MCPError as wrong:
@@ -235,3 +233,9 @@ class Operations:
         if isinstance(known, InvalidToolHeaders):
             raise MCPError(f"The tool {tool!r} cannot be called: {known}.")
         return known
+
+
+def _documents(found: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
+    """Return what an array holds; what is no object becomes an empty one, which nothing can be made of."""
+    held = found.get(member)
+    return [each if isinstance(each, dict) else {} for each in held] if isinstance(held, list) else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 
 from ..models.document import Document
-from .members import Record, mapping, required_mapping, required_text, required_texts, text
+from .members import Record, mapping, required_text, required_texts, text
 
 _SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
@@ -40,21 +40,19 @@ class ServerInfo(Record):
 
     @classmethod
     def from_initialize(cls, document: Document) -> ServerInfo:
-        """Check the types of an answer to ``initialize``.
+        """Check the types of an answer to ``initialize``. What the server is called, and can do, may be missing.
 
         Raises:
-            MCPError: ``protocolVersion``, ``capabilities``, or ``serverInfo`` with its ``name`` and ``version`` are
-                missing or of a wrong type.
+            MCPError: ``protocolVersion`` is missing or not a string.
         """
-        what = "an answer to initialize"
-        version = required_text(document, "protocolVersion", of=what)
-        about = required_mapping(document, "serverInfo", of=what)
+        version = required_text(document, "protocolVersion", of="an answer to initialize")
+        about = mapping(document, "serverInfo") or {}
         return cls(
-            name=required_text(about, "name", of="a description of itself"),
-            version=required_text(about, "version", of="a description of itself"),
+            name=text(about, "name"),
+            version=text(about, "version"),
             title=text(about, "title"),
             protocol_version=version,
-            capabilities=required_mapping(document, "capabilities", of=what),
+            capabilities=mapping(document, "capabilities") or {},
             instructions=text(document, "instructions"),
             supported_versions=(version,),
             raw=document,
@@ -62,25 +60,24 @@ class ServerInfo(Record):
 
     @classmethod
     def from_discover(cls, document: Document, *, protocol_version: str) -> ServerInfo:
-        """Check the types of an answer to ``server/discover``. What the server is called may be missing.
+        """Check the types of an answer to ``server/discover``. What the server is called, and can do, may be missing.
 
         Args:
             document: The answer.
             protocol_version: The revision that is spoken with the server.
 
         Raises:
-            MCPError: ``supportedVersions`` or ``capabilities`` is missing or of a wrong type.
+            MCPError: ``supportedVersions`` is missing or not a list of strings.
         """
-        what = "an answer to server/discover"
         about = mapping(mapping(document, "_meta") or {}, _SERVER_INFO) or mapping(document, "serverInfo") or {}
         return cls(
             name=text(about, "name"),
             version=text(about, "version"),
             title=text(about, "title"),
             protocol_version=protocol_version,
-            capabilities=required_mapping(document, "capabilities", of=what),
+            capabilities=mapping(document, "capabilities") or {},
             instructions=text(document, "instructions"),
-            supported_versions=required_texts(document, "supportedVersions", of=what),
+            supported_versions=required_texts(document, "supportedVersions", of="an answer to server/discover"),
             raw=document,
         )
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 import requests
 
-from mcp_oauth_sync import MCPOAuthClient
+from mcp_oauth_sync import MCPOAuthClient, MCPSession
 from mcp_oauth_sync.cli import main
 from mcp_oauth_sync.exceptions import (
     AuthorizationError,
@@ -20,7 +20,6 @@ from mcp_oauth_sync.exceptions import (
     printable,
 )
 from mcp_oauth_sync.grants.refresh_token import renew
-from mcp_oauth_sync.mcp.calls import MCPCalls
 from mcp_oauth_sync.protocol.revocation import revoke_token
 from mcp_oauth_sync.protocol.transport import Transport
 
@@ -135,11 +134,11 @@ def test_hostile_words_of_tools_and_their_answers_are_made_readable(stage, capsy
     stage.mcp.route("POST", "/mcp", _mcp(stage, {"tools": tools}))
     assert main(["tools", "evil", stage.mcp.mcp_url]) == 0
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 3
+    assert len(out.splitlines()) == 1
     assert all(line.isprintable() for line in (out + err).split("\n"))
     stage.mcp.route("POST", "/mcp", _mcp(stage, None, {"code": words, "message": words, "data": words}))
     with requests.Session() as session, pytest.raises(MCPError) as refused:
-        MCPCalls(stage.mcp.mcp_url, session).list_tools()
+        list(MCPSession(stage.mcp.mcp_url, session=session).list_tools())
     kept_short(refused.value)
 
 

@@ -34,8 +34,8 @@ DISCOVERY = [
 ]
 REQUESTS = [
     [
-        *("POST /mcp (initialize) 401", *DISCOVERY, "POST /token (authorization_code) 200"),
-        *("POST /mcp (initialize) 200", "POST /mcp (notifications/initialized) 202", "POST /mcp (tools/list) 200"),
+        *("POST /mcp (server/discover) 401", *DISCOVERY, "POST /token (authorization_code) 200"),
+        *("POST /mcp (server/discover) 200", "POST /mcp (tools/list) 200"),
     ],
     ["POST /mcp (tools/call list_notes) 200"],
     ["POST /token (refresh_token) 200", "POST /mcp (tools/call whoami) 200"],

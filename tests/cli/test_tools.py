@@ -96,8 +96,13 @@ def test_a_hostile_server_cannot_write_to_the_terminal(scene: Scene, monkeypatch
         assert terminal.end() == 0
     assert OBEYED.findall(terminal.screen) == []
     lines = terminal.screen.splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith("a [2J ]52;c;cm0gLXJm rm $ pwned")
+    *left_out, listed = lines
+    assert len(left_out) == 2
+    assert all(
+        line.endswith("one of the tools is left out: The server sent a tool whose 'name' is missing.")
+        for line in left_out
+    )
+    assert listed.startswith("a [2J ]52;c;cm0gLXJm rm $ pwned")
 
 
 def test_a_hostile_error_cannot_write_to_the_terminal(scene: Scene) -> None:
