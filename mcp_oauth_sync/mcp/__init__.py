@@ -1,6 +1,7 @@
 """Speaking MCP over requests."""
 
 from .content import Content, ResourceContents, ToolResult
+from .elicitation import Elicitation, ElicitationReply
 from .notices import LogMessage, Progress
 from .records import Completion, Resource, ResourceTemplate, Tool
 from .server_info import ServerInfo
@@ -9,6 +10,8 @@ from .server_prompts import PromptArgument, PromptDefinition, PromptMessage, Pro
 __all__ = [
     "Completion",
     "Content",
+    "Elicitation",
+    "ElicitationReply",
     "LogMessage",
     "Progress",
     "PromptArgument",
