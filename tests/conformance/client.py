@@ -1,8 +1,8 @@
 """The client that the official conformance suite drives: what a person would write with the library.
 
-The suite starts it with the server's URL as its last argument. MCP_CONFORMANCE_PROTOCOL_VERSION names the
-wire, MCP_CONFORMANCE_SCENARIO the scenario, MCP_CONFORMANCE_CONTEXT what the client was told beforehand, as
-JSON.
+The suite starts it with the server's URL as its last argument. MCP_CONFORMANCE_SCENARIO names the scenario, and
+MCP_CONFORMANCE_CONTEXT is what the client was told beforehand, as JSON. Which revision the server speaks it is not
+told: it finds out.
 """
 
 from __future__ import annotations
@@ -142,7 +142,6 @@ def main(server_url: str) -> int:
     with MCPSession(
         server_url,
         auth=sign_in_with(server_url, SCENARIO, CONTEXT),
-        version=os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"],
         timeout=SECONDS,
         elicit=answer,
     ) as mcp:
