@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .grants.jwt_bearer import JWTBearerGrant
     from .handler import OAuthHandler
     from .mcp.session import MCPSession
+    from .mcp.sse import iter_events, parse_sse_json, parse_sse_response
     from .models.callback import Callback
     from .models.client import ClientMetadata, ClientRegistration
     from .models.client import ClientRegistration as DynamicClientRegistration
@@ -104,6 +105,9 @@ __all__ = [
     "TokenType",
     "__version__",
     "exceptions",
+    "iter_events",
+    "parse_sse_json",
+    "parse_sse_response",
 ]
 
 _ROOMS = {
@@ -118,6 +122,7 @@ _ROOMS = {
     "grants.jwt_bearer": ("JWTBearerGrant",),
     "handler": ("OAuthHandler",),
     "mcp.session": ("MCPSession",),
+    "mcp.sse": ("iter_events", "parse_sse_json", "parse_sse_response"),
     "models.callback": ("Callback",),
     "models.client": ("ClientMetadata", "ClientRegistration"),
     "models.client_key": ("ClientKey",),

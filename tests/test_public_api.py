@@ -67,6 +67,9 @@ SIGNATURES = {
     "OAuth.headers": "",
     "OAuth.sign_in": "scopes=None",
     "OAuth.sign_out": "*, forget=False",
+    "iter_events": "response",
+    "parse_sse_json": "lines",
+    "parse_sse_response": "text",
 }
 FIELDS = {
     "OAuthTokens": "access_token token_type expires_in refresh_token scope issued_at",
@@ -164,7 +167,11 @@ def test_every_public_name_and_every_method_of_it_says_what_it_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["OAuth", "OAuthHandler", "MCPOAuthClient", "OAuthFlow", "TokenManager", "SignInOptions"]
+    "name",
+    [
+        *("OAuth", "OAuthHandler", "MCPOAuthClient", "OAuthFlow", "TokenManager", "SignInOptions"),
+        *("iter_events", "parse_sse_json", "parse_sse_response"),
+    ],
 )
 def test_a_door_says_what_every_argument_means(name: str) -> None:
     door = getattr(mcp_oauth_sync, name)
@@ -174,7 +181,11 @@ def test_a_door_says_what_every_argument_means(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["OAuth", "OAuthHandler", "MCPOAuthClient", "OAuthFlow", "TokenManager", "SecureTokenStore"]
+    "name",
+    [
+        *("OAuth", "OAuthHandler", "MCPOAuthClient", "OAuthFlow", "TokenManager", "SecureTokenStore"),
+        *("iter_events", "parse_sse_json"),
+    ],
 )
 def test_a_door_shows_an_example(name: str) -> None:
     assert "Example::\n" in (inspect.getdoc(getattr(mcp_oauth_sync, name)) or "")

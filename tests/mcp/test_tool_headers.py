@@ -428,7 +428,9 @@ def test_a_text_that_is_no_unicode_is_refused_by_the_name_of_its_parameter() -> 
     assert refused.value.__cause__ is None
 
 
-@pytest.mark.parametrize("value", [3.5, float("inf"), float("nan"), ["a"], {"b": "c"}, b"a", object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [3.5, float("inf"), float("nan"), ["a"], {"b": "c"}, b"a", pytest.param(object(), id="object")], ids=repr
+)
 def test_an_argument_of_another_kind_has_no_header(value: object) -> None:
     assert build_param_headers((Annotation(name="A", path=("a",)),), {"a": value}) == {}
 

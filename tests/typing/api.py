@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import requests
 from typing_extensions import assert_type
@@ -50,6 +51,9 @@ from mcp_oauth_sync import (
     TokenStoreFactory,
     __version__,
     exceptions,
+    iter_events,
+    parse_sse_json,
+    parse_sse_response,
 )
 from mcp_oauth_sync.mcp import Content, Progress, PromptDefinition, Resource, ServerInfo, Tool, ToolResult
 
@@ -319,6 +323,19 @@ def records_of_mcp(sent: Mapping[str, object]) -> str:
     assert_type(Progress.from_document(sent).total, float | None)
     assert_type(ServerInfo.from_discover(sent, protocol_version="2026-07-28").name, str | None)
     return assert_type(result.raise_for_error(), ToolResult).text
+
+
+def event_streams(response: requests.Response) -> None:
+    """Read what a server sends."""
+    for event in iter_events(response, max_event=1000):
+        assert_type(event.event, str)
+        assert_type(event.data, str)
+        assert_type(event.id, str | None)
+        assert_type(event.retry, int | None)
+    assert_type(parse_sse_json(response.iter_lines()), dict[str, Any])
+    assert_type(parse_sse_json(response.text.splitlines()), dict[str, Any])
+    assert_type(parse_sse_response(response.text), dict[str, Any])
+    assert_type(parse_sse_response(response.content), dict[str, Any])
 
 
 def failures(session: requests.Session) -> str | None:
