@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -144,7 +143,7 @@ def test_urllib_is_signed_for_and_takes_the_token_nowhere_else(
     assert "Authorization" not in names["request"].headers
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+@pytest.mark.curl
 def test_curl_gets_the_headers_on_its_standard_input(scene: Scene) -> None:
     scene.sign_in()
     [block] = code("curl")
