@@ -1,7 +1,11 @@
-"""The documentation names only what is there: files of tests and examples, public names, flags of the command line."""
+"""The documentation names only what is there: files of tests and examples, public names, flags of the command line.
+
+Links, references and docstrings are checked by the Sphinx build.
+"""
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -11,19 +15,24 @@ import mcp_oauth_sync
 from mcp_oauth_sync.cli.parser import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = sorted([ROOT / "README.rst", *(ROOT / "docs").glob("*.rst")])
+DOCS = ROOT / "docs"
+TEXTS = sorted([ROOT / "README.rst", *DOCS.rglob("*.rst")])
 SITUATIONS = (
     "Laptop, desktop; SSH; Container; WSL; Codespaces, VS Code remote; JupyterHub; Colab; CI; cron; Service; Enterprise"
 )
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)
+def name(text: Path) -> str:
+    return text.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=name)
 def test_every_file_that_is_named_is_there(text: Path) -> None:
     named = set(re.findall(r"``((?:tests|examples|docs|benchmarks)/[\w./]+)``", text.read_text(encoding="utf-8")))
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    assert [wanted for wanted in sorted(named) if not (ROOT / wanted).exists()] == []
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("text", TEXTS, ids=name)
 def test_every_class_that_is_called_is_a_public_name(text: Path) -> None:
     called = set(re.findall(r"``(?:\w+=)?([A-Z]\w+)\(", text.read_text(encoding="utf-8")))
     assert sorted(called - set(mcp_oauth_sync.__all__) - {"Path"}) == []
@@ -44,3 +53,12 @@ def test_each_situation_has_a_row_that_is_backed_by_a_test_or_says_that_it_is_no
     for row in rows:
         shown_by = row.split("\n     - ")[-1]
         assert "``tests/" in shown_by or "not run" in shown_by, row
+
+
+def test_every_public_name_has_one_place_in_the_reference() -> None:
+    pages = "".join(text.read_text(encoding="utf-8") for text in sorted((DOCS / "reference").glob("*.rst")))
+    shown = re.findall(r"^\.\. autoclass:: (\w+)$", pages, re.MULTILINE)
+    for module in re.findall(r"^\.\. automodule:: ([\w.]+)$", pages, re.MULTILINE):
+        shown += [*importlib.import_module(module).__all__, module.rpartition(".")[2]]
+    public = [found for found in mcp_oauth_sync.__all__ if not found.startswith("__")]
+    assert [wanted for wanted in public if shown.count(wanted) != 1] == []

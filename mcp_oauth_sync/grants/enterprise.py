@@ -37,7 +37,7 @@ from ..urls import is_loopback, require_secure, without_query
 from .base import Grant, GrantContext, Obtained
 from .jwt_bearer import GRANT_TYPE
 
-#: What says who the person is: a text, the file it lies in, or a function that brings it.
+#: What says who the person is, as a text, the file it lies in, or a function that brings it.
 IdentitySource = str | Path | Callable[[], str]
 _WHAT = "the identity assertion"
 

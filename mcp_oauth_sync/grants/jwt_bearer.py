@@ -47,7 +47,7 @@ class JWTBearerGrant(Grant):
 
     @property
     def whose(self) -> str | None:
-        """What tells this workload from others: None where a function brings what it says.
+        """What tells this workload from others; None where a function brings what it says.
 
         Several workloads that share a store and use functions each need a ``name=`` or ``profile=``.
 

@@ -100,5 +100,5 @@ class Callback:
 
     @property
     def unbound(self) -> str:
-        """The redirect for who does not listen: with the first port, without any where none is named."""
+        """The redirect for who does not listen, with the first port, without any where none is named."""
         return self.uri_at(next(iter(self.ports), 0))

@@ -125,7 +125,7 @@ class PendingSignIn:
 
     @property
     def key(self) -> str:
-        """What it is kept under: nothing to be learned from, and found by the state of a redirect."""
+        """What it is kept under, nothing to be learned from, and found by the state of a redirect."""
         return f"{key_part(self.state)}.{math.ceil(self.expires_at)}"
 
     def is_expired(self, *, now: float | None = None) -> bool:

@@ -46,7 +46,7 @@ class OAuthTokens:
 
     @property
     def leeway(self) -> float:
-        """Seconds before expiry from which a refresh is worth its while: 10 % of the lifetime, at most 60."""
+        """Seconds before expiry from which a refresh is worth its while, 10 % of the lifetime, at most 60."""
         return 0.0 if self.expires_in is None else min(MAX_LEEWAY, self.expires_in * 0.1)
 
     @property
@@ -56,7 +56,7 @@ class OAuthTokens:
 
     @property
     def bound(self) -> bool:
-        """Whether the token is bound to a key: each request with it needs a proof, too. RFC 9449 section 7.1."""
+        """Whether the token is bound to a key, so that every request needs a proof, too. RFC 9449 section 7.1."""
         return self.token_type.lower() == "dpop"
 
     def is_expired(self, *, now: float | None = None) -> bool:

@@ -50,7 +50,7 @@ class NotebookPrompt(Prompt):
 
     @property
     def interactive(self) -> bool:  # type: ignore[override]
-        """Whether somebody can answer the cell that runs now: not under nbconvert, nbclient or papermill."""
+        """Whether somebody can answer the cell that runs now; not under nbconvert, nbclient or papermill."""
         kernel = notebook_kernel()
         return kernel is not None and bool(getattr(kernel, "_allow_stdin", True))
 

@@ -98,7 +98,7 @@ class SecureTokenStore(ABC):
 
     @property
     def identity(self) -> str:
-        """What stores have in common that keep their entries in the same place: they take the same turns."""
+        """What stores have in common that keep their entries in the same place, and so take the same turns."""
         return f"{type(self).__module__}.{type(self).__qualname__} {self.name}"
 
     @abstractmethod

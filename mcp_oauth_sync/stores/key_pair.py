@@ -38,7 +38,7 @@ class ExportKeyPair:
         """Return the pair of a private key.
 
         Args:
-            private_key: As :attr:`private`.
+            private_key: As ``private``.
 
         Raises:
             TokenStorageError: It is no private key.

@@ -66,7 +66,7 @@ class GrantContract(Hooks):
     server: TokenServer
 
     def open_grant(self) -> Grant:
-        """Return the grant. :attr:`server` is up."""
+        """Return the grant. ``server`` is up."""
         raise NotImplementedError(f"{type(self).__name__} has to define open_grant()")
 
     def open_prompt(self) -> Prompt:
