@@ -90,7 +90,7 @@ def at_its_public_name(
     if node.get("refdomain") != "py":
         return None
     python = env.domains.python_domain
-    ends = [name for name in python.objects if name.endswith(f".{target}")] if "." not in target else []
+    ends = [name for name in python.objects if name.endswith(f".{target}")]
     name = PUBLIC.get(target) or min(ends, key=len, default=None)
     return name and python.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, contnode)
 

@@ -57,7 +57,7 @@ def test_each_situation_has_a_row_that_is_backed_by_a_test_or_says_that_it_is_no
 
 def test_every_public_name_has_one_place_in_the_reference() -> None:
     pages = "".join(text.read_text(encoding="utf-8") for text in sorted((DOCS / "reference").glob("*.rst")))
-    shown = re.findall(r"^\.\. autoclass:: (\w+)$", pages, re.MULTILINE)
+    shown = re.findall(r"^\.\. auto(?:class|function):: (\w+)$", pages, re.MULTILINE)
     for module in re.findall(r"^\.\. automodule:: ([\w.]+)$", pages, re.MULTILINE):
         shown += [*importlib.import_module(module).__all__, module.rpartition(".")[2]]
     public = [found for found in mcp_oauth_sync.__all__ if not found.startswith("__")]
