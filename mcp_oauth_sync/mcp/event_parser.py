@@ -168,7 +168,7 @@ class EventParser:
             self._size = (self._size if known else -1) + sum(len(value.encode()) + 1 for value in data[known:])
             self._room = (self._max - self._size) // 3
         elif self._data:
-            self._size, self._room = -1, self._max // 3
+            self._room = self._max // 3
         self._data, self._type = data, kind
         return events
 

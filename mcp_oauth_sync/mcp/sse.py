@@ -49,7 +49,7 @@ def read_chunks(response: requests.Response) -> Iterator[bytes]:
             raise requests.exceptions.ChunkedEncodingError(failure) from failure
         except low_level.DecodeError as failure:
             raise requests.exceptions.ContentDecodingError(failure) from failure
-        except low_level.PoolError as failure:
+        except low_level.ReadTimeoutError as failure:
             raise requests.exceptions.ConnectionError(failure) from failure
         except low_level.SSLError as failure:
             raise requests.exceptions.SSLError(failure) from failure

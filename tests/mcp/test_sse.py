@@ -154,12 +154,23 @@ def test_an_event_may_be_as_large_as_the_limit_and_no_larger() -> None:
         (b"data: 0123\ndata: 56789\n\n", b"data: 0123\ndata: 567890\n\n"),
         (b"data\n" * 11 + b"\n", b"data\n" * 12 + b"\n"),
         ("data: 01234\u20ac89\n\n".encode(), "data: 01234\u20ac890\n\n".encode()),
+        (b"data:\xff\xff\xff\n\n", b"data:\xff\xff\xff\xff\n\n"),
         (b"data: 0\xff45\xff9\n\n", b"data: 0\xff45\xff90\n\n"),  # what is no UTF-8 is replaced by three bytes
     ]:
         for pieces in (lambda s: [s], lambda s: [s[i : i + 1] for i in range(len(s))]):
             assert len(read(pieces(good * 3), max_event=10)) == 3, good
             with pytest.raises(MCPError, match=r"^An event is larger than 10 bytes\.$"):
                 read(pieces(bad), max_event=10)
+
+
+def test_only_the_data_of_the_event_at_hand_counts() -> None:
+    parser = EventParser(max_event=100)
+    for _ in range(3):
+        assert parser.feed(b"data: a\n") == []
+    assert parser.feed(b"\ndata: bb\n") == [Event(data="a\na\na")]
+    assert parser.feed(b"data: " + b"x" * 97 + b"\n") == []
+    with pytest.raises(MCPError):
+        parser.feed(b"data\n")
 
 
 def test_a_mark_at_the_start_does_not_count() -> None:

@@ -90,6 +90,7 @@ def test_the_error_can_be_copied_and_sent_to_another_process() -> None:
         assert type(again) is type(raised.value)
         assert str(again) == str(raised.value)
         assert again.hint == raised.value.hint
+        assert repr(again) == "_NotJSON('No data lines in SSE response.')"
         assert again.code is None
 
 
@@ -102,6 +103,7 @@ def test_the_error_can_be_copied_and_sent_to_another_process() -> None:
         ([NOTE, ANSWER], ANSWER),
         ([NOTE, NOTE, FAILURE], FAILURE),
         ([ANSWER, NOTE], ANSWER),
+        ([FAILURE, NOTE], FAILURE),
         ([ASKS, ANSWER, ASKS], ANSWER),
         ([FAILURE, ANSWER], ANSWER),
         ([NOTE, ASKS], ASKS),
@@ -190,4 +192,5 @@ def test_a_real_answer_is_read_in_every_way_that_requests_offers(kind: str) -> N
 def test_text_that_only_looks_odd_is_left_alone() -> None:
     for said in ("na\u00efve", "\u00c3", "\u20ac\u00c3\u00a9", "plain", "\u00e9\u00e9"):
         assert parse_sse_response(one_line({"result": said})) == {"result": said}
+    assert parse_sse_response('data: {"result": "\ud800"}') == {"result": "?"}
     assert parse_sse_response(one_line({"result": "\u00c3\u00a9"}).encode()) == {"result": "\u00c3\u00a9"}
