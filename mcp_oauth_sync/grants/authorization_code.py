@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlsplit
 
+import attrs
+
 from ..exceptions import AuthorizationError, OAuthError, printable
+from ..models.asker import Asker
 from ..models.client import ClientRegistration
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.redirect import parse_redirect
@@ -139,6 +142,13 @@ def known_client(context: GrantContext, redirect_uri: str) -> ClientRegistration
     return context.identify(redirect_uri, fresh=True)
 
 
+def _asker(context: GrantContext) -> Asker:
+    """Return who asks, by the name that we give ourselves: a client registered by hand may have another one."""
+    options = context.options
+    named = options.client_id is None and options.client_id_metadata_url is None
+    return Asker(program=options.client_metadata.client_name if named else "", server_url=context.server_url)
+
+
 class AuthorizationCodeGrant(Grant):
     """Sends the person to the authorization server and redeems the code they come back with."""
 
@@ -156,7 +166,8 @@ class AuthorizationCodeGrant(Grant):
         """
         require_endpoints(context.server, context.http, context.switches)
         state = build_state()
-        with context.prompt.listen(context.callback, state=state) as listener:
+        callback = attrs.evolve(context.callback, asker=_asker(context))
+        with context.prompt.listen(callback, state=state) as listener:
             listener.code_offered = bool(context.server.device_authorization_endpoint)
             registration = None
             try:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import attrs
 
 from ..urls import loopback_host, portless, require_redirect
+from .asker import NOBODY, Asker
 
 
 def _ports(value: Iterable[int]) -> tuple[int, ...]:
@@ -26,6 +27,7 @@ class Callback:
         exact: Whether only these ports will do; else any free one is taken when they are busy.
         fixed: Whether the redirect stays as it is, whatever port is bound: something in between forwards it.
         bind: Address of the interface to listen on; None takes the host of the redirect.
+        asker: Who asks, and for what, to be named to the person who comes back.
     """
 
     redirect_uri: str
@@ -33,6 +35,7 @@ class Callback:
     exact: bool = False
     fixed: bool = False
     bind: str | None = None
+    asker: Asker = NOBODY
 
     @classmethod
     def at(cls, redirect_uri: str, *, exact: bool = False) -> Callback:

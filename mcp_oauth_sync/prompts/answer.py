@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from ..exceptions import AccessDeniedError, AuthorizationTimeoutError, InvalidRedirectError, OAuthError
+from ..models.asker import NOBODY, Asker
 from ..models.redirect import belongs_to
 from ..models.secret import Secret
 from ..urls import loopback_host
@@ -28,7 +29,7 @@ _PIECE = 0.5
 class LoopbackListener(Listener):
     """Waits for the one redirect that carries our state, from the servers or from :meth:`deliver`."""
 
-    def __init__(self, redirect_uri: str, state: str, addresses: Sequence[str] = ()) -> None:
+    def __init__(self, redirect_uri: str, state: str, *, addresses: Sequence[str] = (), asker: Asker = NOBODY) -> None:
         """Wait for ``state`` at ``redirect_uri``, on sockets at ``addresses`` (host:port), if on any."""
         self.redirect_uri = redirect_uri
         parts = urlsplit(redirect_uri)
@@ -41,11 +42,11 @@ class LoopbackListener(Listener):
         names = {"127.0.0.1", "localhost", "[::1]", f"[{own}]" if ":" in own else own}
         self._hosts = {f"{name}:{port}" for name in names for port in ports} | set(addresses)
         self._hosts |= names if "80" in ports else set()
-        self._state = state
+        self._state, self._asker = state, asker
         self._answer: str | None = None
         self._turn = threading.Lock()
         self._answered, self._concluded, self._page_sent = (threading.Event() for _ in range(3))
-        self._page = received_page()
+        self._page = received_page(asker)
 
     def is_for(self, hosts: Sequence[str]) -> bool:
         """Tell whether the ``Host`` headers of a request name us. A proxy in between may write what it likes."""
@@ -91,13 +92,13 @@ class LoopbackListener(Listener):
         if self._concluded.is_set():
             return
         if error is None:
-            self._page = success_page()
+            self._page = success_page(self._asker)
         elif isinstance(error, AccessDeniedError):
-            self._page = denied_page()
+            self._page = denied_page(self._asker, said=error.error_description)
         elif isinstance(error, InvalidRedirectError):
-            self._page = failure_page("The answer did not belong to this sign-in and was not used.")
+            self._page = failure_page("The answer did not belong to this sign-in and was not used.", self._asker)
         else:
-            self._page = failure_page(error.message)
+            self._page = failure_page(error.message, self._asker, advice=error.hint)
         self._concluded.set()
 
     def page(self) -> bytes:

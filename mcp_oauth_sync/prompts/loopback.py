@@ -20,6 +20,7 @@ from ..exceptions import AuthorizationError
 from ..models.callback import Callback
 from ..urls import loopback_host
 from .answer import LoopbackListener
+from .page_style import POLICY
 from .pages import stranger_page
 
 #: Seconds a connection may stay silent.
@@ -33,10 +34,7 @@ _HEADERS = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+    ("Content-Security-Policy", POLICY),
     ("Connection", "close"),
 )
 
@@ -154,7 +152,8 @@ def loopback_listener(callback: Callback, *, state: str) -> Iterator[LoopbackLis
     """
     servers = _bind(callback) if callback.ports else []
     port = servers[0].server_port if servers else 0
-    listener = LoopbackListener(callback.uri_at(port), state, addresses=[server.shown_address for server in servers])
+    addresses = [server.shown_address for server in servers]
+    listener = LoopbackListener(callback.uri_at(port), state, addresses=addresses, asker=callback.asker)
     threads = []
     for server in servers:
         server.listener = listener

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 import pytest
 
-from mcp_oauth_sync import MCPOAuthClient, SignInOptions
+from mcp_oauth_sync import ClientMetadata, MCPOAuthClient, SignInOptions
 from mcp_oauth_sync.exceptions import (
     AccessDeniedError,
     AuthorizationError,
@@ -122,6 +122,19 @@ def test_a_person_who_says_no_ends_the_wait_at_once_and_is_told_so(scene: Scene)
     assert scene.person.page is not None
     assert scene.person.page.status == 200
     assert scene.asked("/token") == []
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["registered here", "registered by hand"])
+def test_the_last_page_names_the_server_and_the_program_by_the_name_it_gave_itself(scene: Scene, by_hand: bool) -> None:
+    if by_hand:
+        scene.az.add_client("by-hand")
+    metadata = ClientMetadata(client_name="Notes at work")
+    options = SignInOptions(client_metadata=metadata, client_id="by-hand" if by_hand else None)
+    scene.client(options=options).authorize()
+    scene.person.join()
+    assert scene.person.page is not None
+    assert urlsplit(scene.url).netloc in scene.person.page.html
+    assert ("Notes at work" in scene.person.page.html) is not by_hand
 
 
 def test_nobody_answering_ends_in_a_timeout_and_frees_the_port(scene: Scene) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
 import ssl
 import threading
@@ -9,13 +11,21 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import attrs
 import pytest
 
-from mcp_oauth_sync.exceptions import AccessDeniedError, AuthorizationError, AuthorizationTimeoutError
+from mcp_oauth_sync.exceptions import (
+    AccessDeniedError,
+    AuthorizationError,
+    AuthorizationTimeoutError,
+    InvalidRedirectError,
+)
+from mcp_oauth_sync.models.asker import Asker
 from mcp_oauth_sync.models.callback import Callback
 from mcp_oauth_sync.prompts import loopback
 from mcp_oauth_sync.prompts.loopback import LoopbackListener, loopback_listener
-from mcp_oauth_sync.prompts.pages import received_page, stranger_page, success_page
+from mcp_oauth_sync.prompts.page_style import STYLE
+from mcp_oauth_sync.prompts.pages import denied_page, failure_page, received_page, stranger_page, success_page
 
 from .wire import (
     STATE,
@@ -453,7 +463,7 @@ def test_every_page_is_kept_from_caches_referrers_frames_and_foreign_content(
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
     assert policy == {
         "default-src": "'none'",
-        "style-src": "'unsafe-inline'",
+        "style-src": f"'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
@@ -475,6 +485,31 @@ def test_the_page_does_not_wait_for_a_slow_token_endpoint(monkeypatch: pytest.Mo
     monkeypatch.setattr("mcp_oauth_sync.prompts.answer.PAGE_PATIENCE", 0.05)
     with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
         assert get(listener, answer_target()).body == received_page()
+    callback = attrs.evolve(Callback.at("http://127.0.0.1/callback"), asker=Asker(server_url="https://h.example"))
+    with loopback_listener(callback, state=STATE) as listener:
+        assert get(listener, answer_target()).body == received_page(callback.asker)
+
+
+def test_the_page_names_who_asked_what_went_wrong_and_what_to_run() -> None:
+    asker = Asker(program="Notes at work", server_url="https://mcp.example.com/mcp")
+    callback = attrs.evolve(Callback.at("http://127.0.0.1/callback"), asker=asker)
+    for error, page in {
+        None: success_page(asker),
+        AccessDeniedError("no", error_description="You may not."): denied_page(asker, said="You may not."),
+        AuthorizationError("Bad.", hint="Better."): failure_page("Bad.", asker, advice="Better."),
+    }.items():
+        with loopback_listener(callback, state=STATE) as listener:
+            assert get(listener, "/").body == stranger_page()
+            listener.conclude(error)
+            assert get(listener, answer_target()).body == page
+
+
+def test_of_an_answer_that_was_not_ours_nothing_is_shown() -> None:
+    with loopback_listener(Callback.at("http://127.0.0.1/callback"), state=STATE) as listener:
+        listener.conclude(InvalidRedirectError("evil words", hint="evil advice"))
+        body = get(listener, answer_target()).body
+    assert b"did not belong to this sign-in" in body
+    assert b"evil" not in body
 
 
 def test_the_page_follows_the_first_word_on_how_it_ended(listener: LoopbackListener) -> None:
