@@ -29,7 +29,7 @@ def ask_in_terminal(asked: Elicitation) -> ElicitationReply:
         The fields of a form, as they were shown to the person last; True once they have been to a page; False when
         they decline; None when they cancel, or nobody was asked.
     """
-    if not _at_terminal():
+    if not at_terminal():
         say("The MCP server asks for an answer, and there is no terminal to ask you at: it is told that you cancel.")
         return None
     say(f"\n{asked}")
@@ -41,7 +41,7 @@ def ask_in_terminal(asked: Elicitation) -> ElicitationReply:
         return None
 
 
-def _at_terminal() -> bool:
+def at_terminal() -> bool:
     """Tell whether a person can read the question and type the answer."""
     try:
         return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 from pathlib import Path
 
 from ..exceptions import TokenStorageError
 from ..urls import without_query
 from .accounts import manager_for
+from .new_file import NewFile
 from .output import data, say
 from .passwords import find_password
 
@@ -47,17 +47,10 @@ def _write_new(path: Path, sealed: str) -> None:
     Raises:
         TokenStorageError: It was there, or cannot be written.
     """
-    made = False
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        made = True
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(sealed + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        with NewFile(path) as file:
+            file.write(f"{sealed}\n".encode("ascii"))
     except OSError as failure:
-        if made:
-            path.unlink(missing_ok=True)
         raise TokenStorageError(
             f"The file {path} cannot be written: {failure.strerror or failure}.",
             hint="Choose one that is not there yet; the sign-in is still used here.",

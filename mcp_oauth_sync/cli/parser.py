@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from ..version import __version__
 from .auth_flags import add_auth_flags
+from .call_flags import CALL_EXAMPLES, add_call_flags
 from .flag_values import read_loopback, read_ports
 
 _EXAMPLES = """\
@@ -14,10 +16,28 @@ examples:
   mcp-oauth-sync auth notion https://mcp.notion.com/mcp
                                  sign in, once
   mcp-oauth-sync tools notion    list what the server offers
+  mcp-oauth-sync call notion notion-search query=roadmap
+                                 call one of its tools
 
 exit status:
   0 done, 1 failed, 2 wrong usage, 3 a person has to sign in, 130 interrupted
 """
+
+
+class _Mixed(argparse.ArgumentParser):
+    """Lets flags stand between words, also where any number of words may follow."""
+
+    _again = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as ever, but for the order."""
+        if self._again:  # older Pythons come here once more for each half
+            return super().parse_known_args(args, namespace)
+        self._again = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._again = False
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mcp-oauth-sync {__version__}")
     _add_verbose(parser, default=False)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Mixed)
 
     auth = commands.add_parser("auth", help="sign in to a server", description="Sign in to an MCP server.")
     auth.add_argument("name", metavar="NAME", help="what to call the sign-in from now on")
@@ -45,6 +65,18 @@ def build_parser() -> argparse.ArgumentParser:
     tools = commands.add_parser("tools", help="list a server's tools", description="List the tools of a server.")
     tools.add_argument("name", metavar="NAME", help="the sign-in")
     tools.add_argument("url", metavar="URL", nargs="?", help="the MCP server, when it was never signed in to")
+    form = tools.add_mutually_exclusive_group()
+    form.add_argument("--long", action="store_true", help="with the parameters of each tool")
+    form.add_argument("--json", action="store_true", help="all that the server says of them, as a JSON array")
+
+    call = commands.add_parser(
+        "call",
+        help="call a tool",
+        description="Call a tool of a server, and show what it gives.",
+        epilog=CALL_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_call_flags(call)
 
     logout = commands.add_parser(
         "logout", help="sign out and revoke", description="Revoke the tokens of a sign-in and remove them here."
@@ -71,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Start a real MCP server with OAuth on this computer, sign in to it, and show what happens.",
     )
     demo.add_argument("--no-browser", action="store_true", help="let the demo play the person, even with a screen")
-    kept = (auth, listing, tools, logout, clear, *moving)
+    kept = (auth, listing, tools, call, logout, clear, *moving)
     for command in kept:
         command.add_argument("--profile", type=_profile, metavar="PROFILE", help="the account, where there are several")
     for command in (*kept, document, demo):
@@ -79,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_moving(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
+def _add_moving(commands: argparse._SubParsersAction[_Mixed]) -> list[argparse.ArgumentParser]:
     export = commands.add_parser(
         "export",
         help="take a sign-in along",

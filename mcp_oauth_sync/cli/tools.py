@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import argparse
 
-from .. import OAuth
-from ..exceptions import SignInRequiredError
-from ..mcp.session import MCPSession
-from .accounts import manager_for
-from .output import data, say, tool_line
+from ..exceptions import printable
+from ..mcp.records import Tool
+from .call_output import as_json
+from .connection import open_session
+from .output import data, say, tool_line, wrapped
+from .tool_parameters import read_parameters
 
 
 def run(options: argparse.Namespace) -> int:
-    """List the tools, one a line."""
-    manager = manager_for(options)
-    record = manager.load_record(options.name)
-    url = options.url or (record.server_url if record else None)
-    if not url:
-        raise SignInRequiredError(
-            f"There is no sign-in called {options.name!r}.", hint=f"Run: mcp-oauth-sync auth {options.name} URL"
-        )
-    with MCPSession(url, auth=OAuth(url, name=options.name, token_manager=manager)) as mcp:
+    """List the tools: one a line, with their parameters, or as JSON."""
+    with open_session(options) as mcp:
         tools = list(mcp.list_tools())
-    for tool in tools:
+    if options.json:
+        data(as_json([tool.raw for tool in tools]))
+    for tool in [] if options.json else tools:
         data(tool_line(tool.name, tool.description))
+        if options.long:
+            _show_parameters(tool)
     if not tools:
         say("The server offers no tools.")
     return 0
+
+
+def _show_parameters(tool: Tool) -> None:
+    takes = read_parameters(tool.input_schema)
+    for parameter in takes.parameters.values():
+        said = f"{parameter}: {parameter.description}" if parameter.description else str(parameter)
+        data(wrapped(printable(said, 700), "    ", hanging=4))
+    if takes.others:
+        data("    (and others)" if takes.parameters else "    (anything)")

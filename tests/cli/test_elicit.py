@@ -358,7 +358,7 @@ def test_a_stream_that_is_closed_or_missing_is_no_terminal(monkeypatch: pytest.M
     closed.close()
     for instead in (closed, None):
         monkeypatch.setattr(sys, stream, instead)
-        assert not elicit._at_terminal()
+        assert not elicit.at_terminal()
 
 
 def test_a_terminal_that_has_gone_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_written_out_is_removed_and_the_sign_in_stays_here
     file = tmp_path / "sealed"
     fsync = os.fsync
     monkeypatch.setattr(
-        "mcp_oauth_sync.cli.export.os.fsync",
+        "mcp_oauth_sync.cli.new_file.os.fsync",
         lambda number: (
             full(number) if file.exists() and os.path.samestat(os.fstat(number), file.stat()) else fsync(number)
         ),

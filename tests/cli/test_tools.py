@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -16,6 +17,7 @@ from .terminal import OBEYED, Terminal, closed_pipe, files_below, run, run_into
 LISTED = (
     "echo                  Say it again.\nwhoami                Say who asks.\nwrite_note            Keep a note.\n"
 )
+ATTACK = "\x1b[2J\x1b]52;c;cm0gLXJm\x07 rm\r\n$ pwned \u202e\u2066\x9b1m\x00\x7f"
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, *tools: Any) -> None:
@@ -89,8 +91,7 @@ def test_the_same_address_given_again_is_no_other(scene: Scene) -> None:
 
 
 def test_a_hostile_server_cannot_write_to_the_terminal(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    attack = "\x1b[2J\x1b]52;c;cm0gLXJm\x07 rm\r\n$ pwned \u202e\u2066\x9b1m\x00\x7f"
-    offer(monkeypatch, {"name": f"a{attack}", "description": f"b{attack}\nmore"}, {"name": None}, {"description": 7})
+    offer(monkeypatch, {"name": f"a{ATTACK}", "description": f"b{ATTACK}\nmore"}, {"name": None}, {"description": 7})
     scene.sign_in()
     with Terminal("tools", "notes") as terminal:
         assert terminal.end() == 0
@@ -112,6 +113,71 @@ def test_a_hostile_error_cannot_write_to_the_terminal(scene: Scene) -> None:
     with Terminal("tools", "notes") as terminal:
         assert terminal.end() == 1
     assert terminal.screen == "error: The server answered: [2Jno error: something else.\n"
+
+
+def test_the_parameters_of_each_tool_are_listed_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    guests = {"type": "array", "items": {"$ref": "#/$defs/Guest"}, "description": "Who comes. " * 12}
+    nights = {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": 1, "title": "Nights"}
+    room = {"enum": ["single", "double"], "default": "single", "description": "Which\nkind"}
+    schema = {
+        "type": "object",
+        "properties": {"guests": guests, "nights": nights, "room": room},
+        "required": ["guests"],
+        "$defs": {"Guest": {"type": "string"}},
+    }
+    nothing = {"type": "object", "properties": {}}
+    offer(
+        monkeypatch,
+        {"name": "book", "description": "Book a room.", "inputSchema": schema},
+        {"name": "more", "inputSchema": {**schema, "additionalProperties": True}},
+        {"name": "list", "description": "List rooms.", "inputSchema": nothing},
+        {"name": "free", "description": "Whatever.", "inputSchema": {"type": "object"}},
+    )
+    scene.sign_in()
+    with Terminal("tools", "notes", "--long") as terminal:
+        assert terminal.end() == 0
+    lines = terminal.screen.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert lines[:6] == [
+        "book                  Book a room.",
+        "    guests (array of string, required): Who comes. Who comes. Who comes. Who",
+        "        comes. Who comes. Who comes. Who comes. Who comes. Who comes. Who comes.",
+        "        Who comes. Who comes.",
+        "    nights (integer or null, default 1)",
+        "    room (one of single, double, default single): Which kind",
+    ]
+    assert lines[-4:] == [
+        "    (and others)",
+        "list                  List rooms.",
+        "free                  Whatever.",
+        "    (anything)",
+    ]
+
+
+def test_json_is_all_that_a_server_says_of_its_tools(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = [
+        {"name": f"a{ATTACK}", "description": "é", "inputSchema": {"type": "object"}, "news": {"x": [1]}},
+        {"name": "b", "inputSchema": {"type": "object"}},
+    ]
+    offer(monkeypatch, *documents)
+    scene.sign_in()
+    status, out, err = run("tools", "notes", "--json")
+    assert (status, err, OBEYED.findall(out)) == (0, "", [])
+    assert json.loads(out) == documents
+    offer(monkeypatch)
+    assert run("tools", "notes", "--json") == (0, "[]\n", "The server offers no tools.\n")
+
+
+def test_a_hostile_schema_cannot_write_to_the_terminal(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameter = {"type": "string", "enum": [ATTACK], "default": ATTACK, "description": f"{ATTACK}\nmore "}
+    properties = {f"p{ATTACK}\nq": parameter, "long": {"type": "string", "description": "x" * 5000}}
+    offer(monkeypatch, {"name": "a", "inputSchema": {"properties": properties}})
+    scene.sign_in()
+    done = run("tools", "notes", "--long")
+    assert (done.status, done.err) == (0, "")
+    assert OBEYED.findall(done.out) == []
+    assert [line for line in done.out.splitlines()[1:] if not line.startswith("    ")] == []
+    assert len(done.out) < 2000
 
 
 def test_a_line_is_cut_where_a_terminal_would_break_it_and_nowhere_else(

@@ -22,7 +22,8 @@ COMMANDS = {
         *("--port", "--host", "--bind", "--redirect-uri", "--start", "--finish"),
     ),
     "client-document": ("--url", "--check", "--ports", "--name", "--redirect-uri", "--host", "--output"),
-    "tools": ("NAME", "[URL]"),
+    "tools": ("NAME", "[URL]", "--long", "--json"),
+    "call": ("NAME", "TOOL", "[ARGUMENT ...]", "--url", "--json", "--output", "--timeout", "name=value", "@FILE"),
     "logout": ("NAME",),
     "clear": ("NAME",),
     "export": ("NAME", "--to", "--password-file", "--keep", "--output"),
@@ -62,7 +63,9 @@ def test_the_installed_command_is_this_one() -> None:
     assert found.load() is main
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["auth", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["auth", "--help"], ["call", "--help"], ["demo", "--help"]]
+)
 def test_help_and_version_wait_for_no_slow_import(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom mcp_oauth_sync.cli import main\n"
@@ -102,6 +105,10 @@ def test_wrong_usage_ends_the_process_with_2() -> None:
         (["auth", "notes"], "the following arguments are required: URL"),
         (["auth"], "the following arguments are required: NAME, URL"),
         (["tools"], "the following arguments are required: NAME"),
+        (["tools", "notes", "--json", "--long"], "not allowed with argument"),
+        (["call", "notes"], "the following arguments are required: TOOL\n"),
+        (["call", "notes", "echo", "--timeout", "0"], "a time is a number of seconds"),
+        (["call", "notes", "echo", "a=b", "--fly"], "unrecognized arguments: --fly"),
         (["auth", "notes", "https://mcp.example.com/mcp", "--port", "65536"], "a port is a number from 0 to 65535"),
         (["auth", "notes", "https://mcp.example.com/mcp", "--port", "-1"], "a port is a number from 0 to 65535"),
         (["auth", "notes", "https://mcp.example.com/mcp", "--timeout", "0"], "a time is a number of seconds"),

@@ -1,0 +1,40 @@
+"""A session with the server that a command names."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any
+
+from .. import OAuth
+from ..exceptions import SignInRequiredError
+from ..mcp.session import MCPSession
+from .accounts import manager_for
+
+
+def open_session(options: argparse.Namespace, **how: Any) -> MCPSession:
+    """Return a session with the server of a sign-in, or with the one at the URL that is given.
+
+    Args:
+        options: The command line's.
+        how: Further arguments of the session.
+
+    Raises:
+        SignInRequiredError: There is neither.
+        InsecureURLError: The URL is neither https nor on the loopback interface.
+        StoreUnavailableError: The store cannot be used here.
+    """
+    manager = manager_for(options)
+    record = manager.load_record(options.name)
+    url = options.url or (record.server_url if record else None)
+    if not url:
+        raise SignInRequiredError(
+            f"There is no sign-in called {options.name!r}.", hint=f"Run: mcp-oauth-sync auth {options.name} URL"
+        )
+    return MCPSession(url, auth=OAuth(url, name=options.name, token_manager=manager), **how)
+
+
+def command(name: str, options: argparse.Namespace, *flags: str) -> str:
+    """Return the line that runs another command for the same sign-in."""
+    account = [] if options.profile is None else ["--profile", options.profile]
+    return shlex.join(["mcp-oauth-sync", name, options.name, *flags, *account])
