@@ -13,7 +13,7 @@ class MCPError(OAuthError):
     Attributes:
         code: The JSON-RPC error code, or None when the answer was no JSON-RPC at all.
         data: What the server added, or None.
-        status: The HTTP status of the answer, or None when there was none or it was 200.
+        status: The HTTP status of the answer, or None when there was none, or one with an error in its body and 200.
     """
 
     def __init__(

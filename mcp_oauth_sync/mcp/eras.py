@@ -1,6 +1,6 @@
-"""Which revision of MCP a server and we speak, and what each message says of it.
+"""Which revision of MCP a server and we speak.
 
-MCP versioning, "Backward Compatibility"; the handshake is the lifecycle of the revisions until 2025-11-25.
+MCP versioning, "Protocol Version Negotiation" and "Backward Compatibility".
 """
 
 from __future__ import annotations
@@ -9,30 +9,30 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import attrs
 
-from ..exceptions import MCPError, OAuthError, printable
+from ..exceptions import MCPError, OAuthError
 from ..urls import without_query
-from .conversation import Channel, ask
+from .conversation import ask
 from .deadline import Deadline
-from .jsonrpc import (
-    UNSUPPORTED_VERSION,
-    Message,
-    build_notification,
-    build_request,
+from .handshake import Handshake
+from .jsonrpc import UNSUPPORTED_VERSION, Message, build_request
+from .refusal import (
+    MODERN,
+    era_may_have_changed,
+    nothing_in_common,
+    select_version,
+    session_is_gone,
+    supported_by,
+    tells_the_era,
 )
-from .refusal import MODERN, select_version, session_is_gone, tells_the_era
 from .server_info import ServerInfo
 from .streamable import Streamable
 from .terms import HANDSHAKE, STATELESS, About, Terms
 from .wire import Wire
 
 logger = logging.getLogger(__name__)
-
-#: Seconds to wait until a server hears that we listen: what it says before is lost.
-_ATTENTION = 2.0
 
 #: What servers were found to speak, by URL, for later sessions of this process.
 _remembered: dict[str, str] = {}
@@ -59,10 +59,10 @@ class Agreement:
         overhear: Callable[[Terms, Message], None] | None,
     ) -> None:
         """Send nothing yet."""
-        self._overhear = overhear
         self._wire, self._about, self._pinned, self._timeout = wire, about, version, timeout
         self._url, self._lock, self._ids = wire.url, threading.Lock(), itertools.count(1)
         self._terms: Terms | None = None
+        self._handshake = Handshake(wire=wire, about=about, number=self.number, timeout=timeout, overhear=overhear)
 
     def number(self) -> int:
         """Return an id for a request."""
@@ -87,27 +87,35 @@ class Agreement:
             self._terms = None
 
     def improve(self, used: Terms, refusal: MCPError) -> bool:
-        """Tell whether a refused request has a chance now, because the two sides agree anew."""
-        wanted = _remembered.get(self._url)
-        if used.stateless and refusal.code == UNSUPPORTED_VERSION:
-            wanted = select_version(refusal, (self._pinned,) if self._pinned else STATELESS + HANDSHAKE)
-            if wanted is None:
-                return False
-        elif session_is_gone(used.channel.session_id, refusal):
+        """Tell whether a refused request has a chance now, because the two sides agree anew.
+
+        Never where the server may have acted on it.
+
+        Args:
+            used: What was agreed when it was sent.
+            refusal: How the server refused it.
+
+        Raises:
+            MCPError: The two sides have no revision in common any more.
+        """
+        if session_is_gone(used.channel.session_id, refusal):
             logger.info("%s has ended the session; beginning another", without_query(self._url))
-        elif used.proven or not tells_the_era(refusal):
-            return False
-        else:
-            wanted = None
-        with self._lock:
-            if self._terms is used:
-                self._terms = None
-                self._remember(wanted)
-        return True
+            return self._replace(used, None)
+        if used.stateless and refusal.code == UNSUPPORTED_VERSION:
+            ours = (self._pinned,) if self._pinned else STATELESS + HANDSHAKE
+            wanted = select_version(refusal, ours)
+            if wanted is None:
+                raise nothing_in_common(self._url, theirs=supported_by(refusal), ours=ours, refusal=refusal)
+            if wanted == used.version:  # one of several machines may be older than the others: once more
+                return not used.again and self._replace(used, attrs.evolve(used, again=True))
+            _remembered[self._url] = wanted
+            return self._replace(used, None)
+        return era_may_have_changed(used, refusal) and self._has_changed(used)
 
     def end(self) -> None:
-        """End the session at the server, if there is one."""
+        """End every wait, and the session at the server, if there is one."""
         terms, self._terms = self._terms, None
+        self._wire.close()
         if terms is not None:
             terms.channel.end(terms.headers("notifications/cancelled"))
 
@@ -139,24 +147,29 @@ class Agreement:
 
     def _probe(self) -> Terms:
         """Try a stateless request. Whoever does not know it wants a handshake."""
-        version, offered = STATELESS[0], None
+        version, theirs, refused = STATELESS[0], list[object](), None
         for _ in range(2):
             try:
                 terms = self.discover(version)
             except MCPError as refusal:
-                if refusal.code != UNSUPPORTED_VERSION and (refusal.code in MODERN or not tells_the_era(refusal)):
-                    raise
-                offered = select_version(refusal, STATELESS + HANDSHAKE)
+                refused = refusal
+                if refusal.code != UNSUPPORTED_VERSION:
+                    if refusal.code in MODERN or not tells_the_era(refusal):
+                        raise
+                    return self._shake_hands(HANDSHAKE[0])
+                theirs = supported_by(refusal)
             else:
-                offered = next((known for known in STATELESS if known in terms.server.supported_versions), None)
-                if offered == version:
-                    self._remember(version)
+                theirs = list(terms.server.supported_versions)
+                if version in theirs:
+                    _remembered[self._url] = version
                     return terms
-                offered = offered or next((v for v in HANDSHAKE if v in terms.server.supported_versions), None)
-            if offered not in STATELESS:
+            offered = next((known for known in STATELESS + HANDSHAKE if known in theirs), None)
+            if offered in HANDSHAKE:
+                return self._shake_hands(offered)
+            if offered is None:
                 break
             version = offered
-        return self._shake_hands(offered or HANDSHAKE[0])
+        raise nothing_in_common(self._url, theirs=theirs, ours=STATELESS + HANDSHAKE, refusal=refused)
 
     def _stateless(self, version: str) -> Terms:
         channel, proven = Streamable(self._wire, stateful=False), self._pinned is not None
@@ -165,75 +178,22 @@ class Agreement:
         )
 
     def _shake_hands(self, version: str) -> Terms:
-        channel: Channel = Streamable(self._wire, stateful=True)
-        try:
-            server = self._initialize(channel, version)
-        except MCPError as refusal:
-            other = None if self._pinned else select_version(refusal, HANDSHAKE)
-            if other is not None and other != version:
-                channel = Streamable(self._wire, stateful=True)
-            elif refusal.status in (400, 404, 405) and refusal.code is None:
-                channel = self._older_transport(refusal)
-            else:
-                raise
-            server = self._initialize(channel, other or version)
-        terms = Terms(version=server.protocol_version, channel=channel, server=server, about=self._about)
-        if terms.version not in HANDSHAKE:
-            channel.end({})
-            raise MCPError(
-                f"{without_query(self._url)} speaks MCP {printable(terms.version, 20)}, which we do not.",
-                hint=f"We speak {', '.join(STATELESS + HANDSHAKE)}.",
-            )
-        self._remember(terms.version)
-        self._introduce(terms)
+        terms = self._handshake.begin(version, firm=self._pinned is not None)
+        _remembered[self._url] = terms.version
         return terms
 
-    def _older_transport(self, refusal: MCPError) -> Channel:
-        """Return the transport of 2024-11-05, where a server has it; else the error is that it has no newer one."""
-        from .http_sse import HttpSse
+    def _replace(self, used: Terms, by: Terms | None) -> bool:
+        with self._lock:
+            if self._terms is used:
+                self._terms = by
+        return True
 
-        try:
-            return HttpSse(self._wire, self._timeout)
-        except MCPError as failure:
-            logger.debug("%s", failure.message)
-            raise refusal from None
-
-    def _initialize(self, channel: Channel, version: str) -> ServerInfo:
-        hello = {"protocolVersion": version, "capabilities": self._about.capabilities, "clientInfo": self._about.info}
-        request = build_request(self.number(), "initialize", hello)
-        return ServerInfo.from_initialize(
-            ask(channel, request, headers={}, deadline=Deadline(self._url, self._timeout))
-        )
-
-    def _introduce(self, terms: Terms) -> None:
-        """Say that we are ready, and what we want to hear."""
-        done = build_notification("notifications/initialized")
-        terms.channel.tell(done, headers=terms.headers(done["method"]), deadline=Deadline(self._url, self._timeout))
-        if self._about.log_level is not None and "logging" in terms.server.capabilities:
-            request = build_request(self.number(), "logging/setLevel", {"level": self._about.log_level})
-            headers, deadline = terms.headers(request["method"]), Deadline(self._url, self._timeout)
-            with suppress(MCPError):  # what it does not tell is missed, nothing else
-                ask(terms.channel, request, headers=headers, deadline=deadline)
-
-        if self._overhear is not None:
-            ready = threading.Event()
-            threading.Thread(
-                target=self._listen, args=(terms, ready), name="mcp-oauth-sync listener", daemon=True
-            ).start()
-            ready.wait(_ATTENTION)
-
-    def _listen(self, terms: Terms, ready: threading.Event) -> None:
-        assert self._overhear is not None  # noqa: S101
-        try:
-            for said in terms.channel.listen(headers=terms.headers("notifications/initialized"), ready=ready.set):
-                self._overhear(terms, said)
-        except OAuthError as failure:
-            logger.debug("%s: not listening any more: %s", without_query(self._url), failure.message)
-        finally:
-            ready.set()
-
-    def _remember(self, version: str | None) -> None:
-        if version is None:
-            _remembered.pop(self._url, None)
-        else:
-            _remembered[self._url] = version
+    def _has_changed(self, used: Terms) -> bool:
+        """Find out whether the server speaks another revision than before."""
+        with self._lock:
+            if self._terms is used and self._pinned is None:
+                try:
+                    self._terms = self._probe()
+                except OAuthError:  # the refusal says more
+                    return False
+            return self._terms is None or self._terms.version != used.version

@@ -15,19 +15,23 @@ from urllib.parse import urljoin
 
 import requests
 
-from ..exceptions import MCPError
+from ..exceptions import MCPError, OAuthError
 from ..urls import same_origin, without_query
 from .conversation import Messages
 from .deadline import Deadline
-from .jsonrpc import Message, answers, params_of, read_messages
-from .refusal import read_refusal
+from .jsonrpc import Message, answers, build_reply, params_of, read_messages
+from .refusal import is_event_stream, read_refusal
+from .sockets import end_answer
 from .sse import Event, EventParser
-from .wire import BrokenOff, Wire, is_event_stream
+from .wire import IDLE, BrokenOff, Wire
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that the stream may say nothing at all.
-IDLE = 24 * 60 * 60.0
+#: Seconds to wait for the place to post to, at most: it is the first that a server says.
+_ENDPOINT = 10.0
+#: Seconds for a server to take an answer of ours.
+_REPLY = 30.0
+_Heard = queue.SimpleQueue[Message | None]
 
 
 class HttpSse:
@@ -46,10 +50,11 @@ class HttpSse:
         """Open the stream and learn where to post."""
         self._wire, self._parser, self._ready = wire, EventParser(), deque[Event]()
         self._lock = threading.Lock()
-        self._waiting: dict[str, queue.SimpleQueue[Message | None]] = {}
+        self._waiting: dict[str, _Heard] = {}
+        self._idle: _Heard | None = None  # hears what is said while no call waits
         self._over = False
         with contextlib.ExitStack() as stream:
-            self._response = self._open(stream, Deadline(wire.url, timeout))
+            self._response = self._open(stream, Deadline(wire.url, min(timeout, _ENDPOINT)))
             #: The place to post to, which stands for the session.
             self.session_id: str | None = self._endpoint()
             self._stream = stream.pop_all()
@@ -66,7 +71,7 @@ class HttpSse:
             MCPError: The HTTP answer is an error, or the stream ends before the answer.
             OAuthError: No good token could be got; the subclass says why.
         """
-        number, heard = message["id"], queue.SimpleQueue[Message | None]()
+        number, heard = message["id"], _Heard()
         with self._lock:
             if self._over:
                 raise MCPError(f"The stream of {without_query(self._wire.url)} has ended.", status=404)
@@ -78,6 +83,8 @@ class HttpSse:
                     said = heard.get(timeout=deadline.left())
                 except queue.Empty:
                     raise deadline.missed() from None
+                if said is None and self._wire.closed:
+                    raise self._wire.ended()
                 if said is None:
                     raise BrokenOff(
                         f"The stream of {without_query(self._wire.url)} ended before the answer.", hint="Try again."
@@ -95,24 +102,29 @@ class HttpSse:
             "POST", url=self.session_id, message=message, headers=headers, deadline=deadline
         ) as response:
             if not response.ok:
-                raise read_refusal(self._wire, response, message.get("id"), deadline)
+                raise read_refusal(self._wire, response, deadline)
             self._wire.read_text(response, deadline)  # to the end, so that the connection can be used again
 
     def listen(self, *, headers: Mapping[str, str], ready: Callable[[], object]) -> Messages:
-        """Yield nothing: what the server says of its own accord is heard by the calls."""
+        """Yield what the server says while no call waits: what it says meanwhile, they hear."""
+        heard = _Heard()
+        with self._lock:
+            if self._over:
+                return
+            self._idle = heard
         ready()
-        yield from ()
+        while (said := heard.get(timeout=IDLE)) is not None:
+            yield said
 
     def end(self, headers: Mapping[str, str]) -> None:
         """Close the stream, and with it the session."""
-        with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):  # it may have just ended
-            self._response.raw.shutdown()
+        end_answer(self._response)
 
     def _open(self, stream: contextlib.ExitStack, deadline: Deadline) -> requests.Response:
         asking = {"Accept": "text/event-stream"}
         response = stream.enter_context(self._wire.open("GET", headers=asking, deadline=deadline))
         if not response.ok or not is_event_stream(response):
-            raise read_refusal(self._wire, response, None, deadline)
+            raise read_refusal(self._wire, response, deadline)
         for chunk in self._wire.read(response, deadline):
             self._ready.extend(self._parser.feed(chunk))
             if self._ready:
@@ -144,14 +156,24 @@ class HttpSse:
             self._stream.close()
             with self._lock:
                 self._over = True
-                for heard in self._waiting.values():
-                    heard.put(None)
+                for heard in (*self._waiting.values(), self._idle):
+                    if heard is not None:
+                        heard.put(None)
 
     def _give(self) -> None:
         while self._ready:
             for said in read_messages(self._ready.popleft().data):
                 about = params_of(said).get("progressToken") if "method" in said else said.get("id")
                 with self._lock:
-                    heard = self._waiting.get(str(about)) or next(reversed(self._waiting.values()), None)
+                    heard = self._waiting.get(str(about)) or next(reversed(self._waiting.values()), self._idle)
                 if heard is not None:
                     heard.put(said)
+                elif said.get("method") == "ping" and "id" in said:
+                    self._reply_to(said)
+
+    def _reply_to(self, ping: Message) -> None:
+        """Tell the server that we are still there, where nobody else does."""
+        try:
+            self.tell(build_reply(ping, {}), headers={}, deadline=Deadline(self._wire.url, _REPLY))
+        except OAuthError as failure:
+            logger.debug("%s", failure.message)

@@ -17,8 +17,9 @@ from .jsonrpc import Message, params_of
 from .notices import LogMessage
 from .operations import Operations
 from .server_info import ServerInfo
+from .signed import Auth
 from .terms import HANDSHAKE, STATELESS, About, Terms
-from .wire import ACCEPT, Auth, Wire
+from .wire import ACCEPT, Wire
 
 
 class _Default:
@@ -77,7 +78,7 @@ class MCPSession(Operations):
         carrier = session or self._own or requests.Session()
         if isinstance(auth, _Default):
             auth = None if carrier.auth else _sign_in(server_url, session)
-        self._wire = Wire(server_url, carrier, auth)
+        self._wire = Wire(server_url, carrier, auth, own=session is None)
         about = About(
             info=client_info or {"name": "mcp-oauth-sync", "version": __version__},
             capabilities={"elicitation": CAPABILITY} if elicit else {},
@@ -101,7 +102,6 @@ class MCPSession(Operations):
     def close(self) -> None:
         """End the session at the server, and every call that still waits for an answer in another thread."""
         self._agreement.end()
-        self._wire.close()
         if self._own is not None:
             self._own.close()
 

@@ -6,30 +6,32 @@ MCP Streamable HTTP; sessions, and streams that go on after a break, as in its r
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, suppress
 
 import requests
 
-from ..exceptions import MCPError
+from ..exceptions import MCPError, OAuthError
 from ..urls import without_query
 from .conversation import Messages
 from .deadline import Deadline
 from .jsonrpc import Message, answers, read_messages
-from .refusal import read_refusal, unanswered
+from .refusal import ended_early, is_event_stream, read_refusal, unanswered
 from .sse import EventParser
-from .wire import BrokenOff, Wire, is_event_stream
+from .wire import IDLE, BrokenOff, Wire
 
 logger = logging.getLogger(__name__)
 
-#: Seconds to wait before a stream is taken up again, where the server does not say.
-PAUSE = 1.0
+#: Seconds to wait before a stream is taken up again, where the server does not say; and where it brings nothing again
+#: and again.
+PAUSE, MOST_PAUSE = 1.0, 60.0
 #: How often in a row a stream is taken up again that brings nothing new.
 MAX_RESUMES = 5
-#: Seconds that a server may say nothing of its own accord.
-IDLE = 24 * 60 * 60.0
 #: Seconds for saying goodbye.
 GOODBYE = 2.0
+#: What the name of a session is made of. MCP 2025-11-25 transports, "Session Management".
+_SESSION = re.compile(r"[\x21-\x7e]+")
 
 
 class Streamable:
@@ -57,13 +59,11 @@ class Streamable:
             OAuthError: No good token could be got; the subclass says why.
         """
         parser, number = EventParser(), message["id"]
-        with self._wire.open(
-            "POST", message=message, headers=self.with_session(headers), deadline=deadline
-        ) as response:
-            if self._stateful and message["method"] == "initialize":
-                self.session_id = response.headers.get("Mcp-Session-Id")
+        with self._post(message, headers, deadline) as response:
             if not response.ok:
-                raise read_refusal(self._wire, response, number, deadline)
+                raise read_refusal(self._wire, response, deadline)
+            if self._stateful and message["method"] == "initialize":
+                self._begin(response)
             if not is_event_stream(response):
                 for said in read_messages(self._wire.read_text(response, deadline)):
                     yield said
@@ -72,22 +72,28 @@ class Streamable:
                 raise unanswered(message, response)
             if (yield from self._follow(response, parser, number, deadline)):
                 return
-        pause, seen, idle = PAUSE, parser.last_event_id, 0
-        while self._stateful and seen and idle < MAX_RESUMES:
+        pause, idle = PAUSE, 0
+        while self._stateful and parser.last_event_id and idle < MAX_RESUMES:
             pause = pause if parser.retry is None else parser.retry / 1000
             self._wire.sleep(min(pause, deadline.left()))
-            parser, before = EventParser(), seen
+            before, parser = parser.last_event_id, parser.resumed()
             try:
-                with self._take_up(seen, headers, deadline) as response:
-                    if not response.ok or not is_event_stream(response):
+                with self._take_up(before, headers, deadline) as rest:
+                    if not rest.ok or not is_event_stream(rest):
                         break
-                    if (yield from self._follow(response, parser, number, deadline)):
+                    if (yield from self._follow(rest, parser, number, deadline)):
                         return
             except BrokenOff as failure:
                 logger.debug("%s", failure.message)
-            seen = parser.last_event_id or seen
-            idle = 0 if seen != before else idle + 1
-        raise unanswered(message, response)
+            idle = 0 if parser.last_event_id != before else idle + 1
+        raise ended_early(message, response)
+
+    def _begin(self, response: requests.Response) -> None:
+        """Take the name of the session, if the server gives it one."""
+        name = response.headers.get("Mcp-Session-Id") or None
+        if name is not None and not _SESSION.fullmatch(name):
+            raise MCPError(f"{without_query(self._wire.url)} gives its session a name that no header may hold.")
+        self.session_id = name
 
     def _post(
         self, message: Message, headers: Mapping[str, str], deadline: Deadline
@@ -95,22 +101,20 @@ class Streamable:
         return self._wire.open("POST", message=message, headers=self.with_session(headers), deadline=deadline)
 
     def _take_up(
-        self, seen: str, headers: Mapping[str, str], deadline: Deadline, *, ask: bool = True
+        self, seen: str | None, headers: Mapping[str, str], deadline: Deadline, *, ask: bool = True
     ) -> AbstractContextManager[requests.Response]:
         """Ask for the rest of a stream after its last event. MCP 2025-11-25, "Resumability and Redelivery"."""
         asking = {**self.with_session(headers), "Accept": "text/event-stream"}
         if seen:
             logger.debug("%s: taking a stream up again", without_query(self._wire.url))
-            asking["Last-Event-ID"] = seen
+            asking["Last-Event-ID"] = seen.encode().decode("latin-1")  # which is how it goes out: as UTF-8
         return self._wire.open("GET", headers=asking, deadline=deadline, ask=ask)
 
     def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline) -> None:
         """Send what wants no answer: a notification, or an answer of ours. Raises as :meth:`converse`."""
-        with self._wire.open(
-            "POST", message=message, headers=self.with_session(headers), deadline=deadline
-        ) as response:
+        with self._post(message, headers, deadline) as response:
             if not response.ok:
-                raise read_refusal(self._wire, response, None, deadline)
+                raise read_refusal(self._wire, response, deadline)
             if not is_event_stream(response):
                 self._wire.read_text(response, deadline)  # to the end, so that the connection can be used again
 
@@ -123,31 +127,36 @@ class Streamable:
             headers: What the revision says in headers.
             ready: Called when the server listens to us listening.
         """
-        pause, seen, idle = PAUSE, "", 0
-        while idle < MAX_RESUMES:
-            parser, deadline = EventParser(), Deadline(self._wire.url, IDLE)
+        parser, failures, silent = EventParser(), 0, 0
+        while failures < MAX_RESUMES:
+            parser, deadline = parser.resumed(), Deadline(self._wire.url, IDLE)
+            failures, silent = failures + 1, silent + 1
             try:
-                with self._take_up(seen, headers, deadline, ask=False) as response:
+                with self._take_up(parser.last_event_id, headers, deadline, ask=False) as response:
                     if not response.ok or not is_event_stream(response):
                         return
                     ready()
+                    failures = 0
                     for chunk in self._wire.read(response, deadline):
                         for event in parser.feed(chunk):
-                            idle = 0
+                            silent = 0
                             yield from read_messages(event.data)
             except BrokenOff as failure:
                 logger.debug("%s", failure.message)
-            pause = pause if parser.retry is None else parser.retry / 1000
-            seen, idle = parser.last_event_id or seen, idle + 1
+            pause = min(PAUSE * 2 ** min(silent, 6), MOST_PAUSE) if parser.retry is None else parser.retry / 1000
             self._wire.sleep(pause)
 
     def end(self, headers: Mapping[str, str]) -> None:
         """End the session at the server, if there is one; nobody is asked for it, and a server may refuse."""
         if self.session_id is not None:
             with (
-                suppress(MCPError),
+                suppress(OAuthError),
                 self._wire.open(
-                    "DELETE", headers=self.with_session(headers), deadline=Deadline(self._wire.url, GOODBYE), ask=False
+                    "DELETE",
+                    headers=self.with_session(headers),
+                    deadline=Deadline(self._wire.url, GOODBYE),
+                    ask=False,
+                    last=True,
                 ),
             ):
                 pass

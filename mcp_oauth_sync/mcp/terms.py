@@ -31,13 +31,19 @@ class About:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Terms:
-    """What was agreed with a server: the revision, how messages reach it, and what it said of itself."""
+    """What was agreed with a server: the revision, how messages reach it, and what it said of itself.
+
+    Attributes:
+        proven: The server was asked in this session, not only in an earlier one.
+        again: It refused this revision once, and named it in the same breath.
+    """
 
     version: str
     channel: Channel
     server: ServerInfo
     about: About
     proven: bool = True
+    again: bool = False
 
     @property
     def stateless(self) -> bool:

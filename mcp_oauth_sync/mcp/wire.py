@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError as LowLevelError
 from urllib3.exceptions import ReadTimeoutError
 
@@ -18,14 +17,17 @@ from ..exceptions import MCPError, printable
 from ..protocol.exchange import explain
 from ..urls import same_origin, without_query
 from .deadline import Deadline
-
-Auth = AuthBase | tuple[str, str] | None
+from .signed import Auth, SignedOnce
+from .sockets import Sockets, end_answer
+from .watch import Watch
 
 #: What every request asks for: the server chooses between one document and a stream.
 ACCEPT = "application/json, text/event-stream"
 #: Largest body in bytes that is read, of an answer and of an error.
 MAX_BODY, MAX_ERROR = 16 * 1024 * 1024, 256 * 1024
 MAX_REDIRECTS = 3
+#: Seconds that a server may say nothing on a stream that is about no call.
+IDLE = 24 * 60 * 60.0
 _CHUNK = 64 * 1024
 #: Seconds to wait for a stream to end after its last message: then its connection can be used again.
 _LINGER = 0.05
@@ -39,14 +41,16 @@ class Wire:
         url: The MCP server.
         session: Carries the requests.
         auth: Signs them; None leaves that to the session.
+        own: Whether nobody else uses the session: then what still waits for an answer to begin can be ended, too.
     """
 
-    def __init__(self, url: str, session: requests.Session, auth: Auth) -> None:
+    def __init__(self, url: str, session: requests.Session, auth: Auth, *, own: bool) -> None:
         """Send nothing yet."""
         self.url = url
-        self._session, self._auth = session, auth
-        self._open: set[requests.Response] = set()
+        self._session, self._auth, self._sockets = session, auth, Sockets(session) if own else None
+        self._open: dict[requests.Response, Deadline] = {}
         self._closed = threading.Event()
+        self._watch: Watch | None = None
 
     @contextmanager
     def open(
@@ -58,6 +62,7 @@ class Wire:
         message: Mapping[str, Any] | None = None,
         url: str | None = None,
         ask: bool = True,
+        last: bool = False,
     ) -> Iterator[requests.Response]:
         """Send a request; its answer, whose body is unread, ends with the block.
 
@@ -68,6 +73,7 @@ class Wire:
             message: A JSON-RPC message to send; None sends no body.
             url: Where to; None means the server.
             ask: Whether a refused token may be answered by a new one, and so by asking the person.
+            last: Whether it is sent though this is closed, by the thread that closed it.
 
         Raises:
             MCPError: The server cannot be reached, or sends us elsewhere; or this is closed.
@@ -79,16 +85,15 @@ class Wire:
         sent = {"Accept": ACCEPT, "Accept-Encoding": "identity", **headers}
         if body is not None:
             sent["Content-Type"] = "application/json"
-        response = self._send(method, url, body, sent, deadline, self._auth if ask else _Once(self._signs()))
-        self._open.add(response)
-        try:
-            if self._closed.is_set():
-                raise self._ended()
+        how = {"headers": sent, "auth": self._auth if ask else SignedOnce(self._signs()), "data": body}
+        response = self._send(method, url, how, deadline, last=last)
+        with ExitStack() as kept:
+            kept.callback(response.close)
             deadline.begin()
+            self._keep(kept, response, deadline)
+            if self.closed and not last:
+                raise self.ended()
             yield response
-        finally:
-            self._open.discard(response)
-            response.close()
 
     def authorization(self) -> str | None:
         """Return the ``Authorization`` header that a request would carry now; None for none."""
@@ -96,12 +101,36 @@ class Wire:
         value: object = request.headers.get("Authorization") or self._session.headers.get("Authorization")
         return None if value is None else str(value)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is sent any more."""
+        return self._closed.is_set()
+
+    def ended(self) -> MCPError:
+        """Return the error that says so."""
+        return MCPError(f"The session with {without_query(self.url)} was closed.")
+
     def close(self) -> None:
-        """End every open answer, also those that other threads wait for; nothing is sent any more."""
+        """End every wait, also those of other threads; nothing is sent any more."""
         self._closed.set()
+        if self._sockets is not None:
+            self._sockets.close()
+        if self._watch is not None:
+            self._watch.close()
         for response in list(self._open):
-            with suppress(OSError, ValueError, AttributeError, RuntimeError):  # it may have just ended
-                response.raw.shutdown()
+            end_answer(response)
+
+    def watch(self) -> None:
+        """From now on, have a thread see to it that answers come in time, so that :meth:`patience` can be had."""
+        self._watch = self._watch or Watch()
+
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """Let the time of the block not count for the answers that are open now: the server waits for the person."""
+        with ExitStack() as paused:
+            for deadline in list(self._open.values()):
+                paused.enter_context(deadline.paused())
+            yield
 
     def read(self, response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
         """Read a body piece by piece as it arrives.
@@ -111,21 +140,23 @@ class Wire:
             MCPTimeoutError: It takes too long.
         """
         while True:
-            _wait_at_most(deadline.left(), response)
+            left = deadline.left()
+            _wait_at_most(left if self._watch is None else IDLE, response)
             try:
                 chunk = response.raw.read1(_CHUNK, decode_content=True)
             except ReadTimeoutError:
                 raise deadline.missed() from None
             except (LowLevelError, OSError, ValueError, AttributeError) as failure:
-                if self._closed.is_set():
-                    raise self._ended() from None
+                if self.closed:
+                    raise self.ended() from None
+                deadline.left()
                 raise BrokenOff(
                     f"The answer of {without_query(response.url)} broke off ({type(failure).__name__}).",
                     hint="Try again.",
                 ) from None
             if not chunk:
-                if self._closed.is_set():
-                    raise self._ended()
+                if self.closed:
+                    raise self.ended()
                 return
             yield chunk
 
@@ -154,32 +185,29 @@ class Wire:
                 if not response.raw.read1(_CHUNK, decode_content=True):
                     break
 
+    def _keep(self, kept: ExitStack, response: requests.Response, deadline: Deadline) -> None:
+        """Know an answer while it is open."""
+        self._open[response] = deadline
+        kept.callback(self._open.pop, response)
+        if self._watch is not None:
+            self._watch.add(response, deadline, lambda: end_answer(response))
+            kept.callback(self._watch.remove, response)
+
     def _send(
-        self,
-        method: str,
-        url: str | None,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        deadline: Deadline,
-        auth: Auth,
+        self, method: str, url: str | None, how: Mapping[str, Any], deadline: Deadline, *, last: bool
     ) -> requests.Response:
         """Send a request, and again where the server moves it to another place of its own."""
         for _ in range(MAX_REDIRECTS + 1):
             where = url or self.url
-            if self._closed.is_set():
-                raise self._ended()
+            if self.closed and not last:
+                raise self.ended()
             try:
                 response = self._session.request(
-                    *(method, where),
-                    data=body,
-                    headers=headers,
-                    auth=auth,
-                    timeout=deadline.for_requests,
-                    stream=True,
-                    allow_redirects=False,
+                    method, where, timeout=deadline.for_requests, stream=True, allow_redirects=False, **how
                 )
             except requests.RequestException as failure:
-                raise _unreachable(where, failure, deadline) from failure.with_traceback(None)  # frames hold tokens
+                told = self.ended() if self.closed else _unreachable(where, failure, deadline)
+                raise told from failure.with_traceback(None)  # frames hold tokens
             location = response.headers.get("Location")
             if not response.is_redirect or location is None:
                 return response
@@ -200,39 +228,9 @@ class Wire:
     def _signs(self) -> Auth:
         return self._auth or self._session.auth  # type: ignore[return-value]
 
-    def _ended(self) -> MCPError:
-        return MCPError(f"The session with {without_query(self.url)} was closed.")
-
 
 class BrokenOff(MCPError):
     """There is no connection, or it ended in the middle of an answer."""
-
-
-class _Once(AuthBase):
-    """Signs a request as ever, and lets its answer be the answer."""
-
-    def __init__(self, auth: Auth) -> None:
-        self._auth = requests.auth.HTTPBasicAuth(*auth) if isinstance(auth, tuple) else auth
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._auth is not None:
-            hooks = {event: list(hooked) for event, hooked in request.hooks.items()}
-            request = self._auth(request)
-            request.hooks = hooks
-        return request
-
-
-def is_event_stream(response: requests.Response) -> bool:
-    """Tell whether an answer is a stream of events."""
-    return response.headers.get("Content-Type", "").strip().lower().startswith("text/event-stream")
-
-
-def describe(response: requests.Response) -> str:
-    """Return status and kind of an answer for a message; never its body."""
-    kind = printable(response.headers.get("Content-Type", "").partition(";")[0], 40)
-    return f"HTTP {response.status_code} {printable(response.reason or '', 40)}".rstrip() + (
-        f", {kind}" if kind else ""
-    )
 
 
 def _wait_at_most(seconds: float, response: requests.Response) -> None:

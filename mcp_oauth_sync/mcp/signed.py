@@ -1,0 +1,28 @@
+"""What signs the requests to an MCP server."""
+
+from __future__ import annotations
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+Auth = AuthBase | tuple[str, str] | None
+
+
+class SignedOnce(AuthBase):
+    """Signs a request as ever, and lets its answer be the answer: nobody is asked to sign in for it.
+
+    Args:
+        auth: What signs; None leaves the request unsigned.
+    """
+
+    def __init__(self, auth: Auth) -> None:
+        """Sign nothing yet."""
+        self._auth = HTTPBasicAuth(*auth) if isinstance(auth, tuple) else auth
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request."""
+        if self._auth is not None:
+            hooks = {event: list(hooked) for event, hooked in request.hooks.items()}
+            request = self._auth(request)
+            request.hooks = hooks
+        return request

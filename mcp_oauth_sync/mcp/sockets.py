@@ -1,0 +1,121 @@
+"""Connections of a requests.Session that another thread can end while they wait for the head of an answer.
+
+What is sent, and how, stays as it is: proxies, certificates, pools, time limits.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+
+class Sockets:
+    """The connections of one session that wait for an answer to begin.
+
+    Args:
+        session: The session. Its adapters are replaced.
+    """
+
+    def __init__(self, session: requests.Session) -> None:
+        """Know none yet."""
+        self._waiting: set[Any] = set()
+        self._closer: int | None = None
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, _Adapter(self))
+
+    def close(self) -> None:
+        """End every wait. From now on only the calling thread may send anything."""
+        self._closer = threading.get_ident()
+        for connection in list(self._waiting):
+            shut_down(connection.sock)
+
+    def check(self) -> None:
+        """Refuse to go on where this is closed.
+
+        Raises:
+            ConnectionAbortedError: It is.
+        """
+        if self._closer not in (None, threading.get_ident()):
+            raise ConnectionAbortedError("the session was closed")
+
+    def begin(self, connection: object) -> None:
+        """Know a connection that is about to send a request. Raises as :meth:`check`."""
+        self._waiting.add(connection)
+        self.check()
+
+    def done(self, connection: object) -> None:
+        """Forget a connection whose answer has begun."""
+        self._waiting.discard(connection)
+
+
+def shut_down(sock: Any) -> None:
+    """End what is sent and received, also in the middle of it. Encrypted or not, the layer below is what is ended."""
+    below = getattr(sock, "socket", sock)  # of TLS within TLS
+    with suppress(OSError, AttributeError, TypeError):  # it may have just ended, or not be connected yet
+        socket.socket.shutdown(below, socket.SHUT_RDWR)
+
+
+def end_answer(response: requests.Response) -> None:
+    """End an open answer: who reads it gets to its end, or an error."""
+    sock = getattr(getattr(response.raw, "connection", None), "sock", None)
+    if sock is not None:
+        shut_down(sock)
+    else:  # the answer is the last of its connection, which is known to nobody else
+        with suppress(OSError, ValueError, AttributeError, RuntimeError):  # it may have just ended
+            response.raw.shutdown()
+
+
+class _Held:
+    """A connection that says when it waits; stands before a connection class of urllib3."""
+
+    sockets: Sockets
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self.sockets.check()
+
+    def request(self, *args: Any, **settings: Any) -> None:
+        try:
+            self.sockets.begin(self)
+            super().request(*args, **settings)  # type: ignore[misc]
+        except BaseException:
+            self.sockets.done(self)
+            raise
+
+    def getresponse(self) -> Any:
+        try:
+            return super().getresponse()  # type: ignore[misc]
+        finally:
+            self.sockets.done(self)
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+        self._kinds: dict[type, Any] = {}
+        super().__init__()
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> Any:
+        pool: Any = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        kind = pool.ConnectionCls
+        if not issubclass(kind, _Held):
+            pool.ConnectionCls = self._held(kind)
+        return pool
+
+    def _held(self, kind: type) -> Any:
+        held = self._kinds.get(kind)
+        if held is None:
+            held = self._kinds[kind] = type(f"Held{kind.__name__}", (_Held, kind), {"sockets": self._sockets})
+        return held
