@@ -1,0 +1,268 @@
+"""What reading an event stream costs: events per second, memory, one large event, and who gets what wrong.
+
+Run: ``python benchmarks/event_stream.py``
+
+Prints this library beside a floor, and beside httpx-sse, sseclient-py and requests-sse where they are installed. The
+floor is the leanest loop written by hand that still gives the data of each event as a string: it knows one end of line,
+one field and no limit, and makes no records. "Over HTTP" a child process sends each event as a chunk of its own, as
+servers do, and requests reads it; the time there includes the reading. Times are this process's CPU, the best of RUNS.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import multiprocessing
+import socket
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mcp_oauth_sync.mcp.sse import EventParser, read_chunks
+from tests.vectors.event_streams import VECTORS
+
+RUNS = 5
+COUNT = 100_000
+NOTE = {
+    "jsonrpc": "2.0",
+    "method": "notifications/progress",
+    "params": {"progressToken": 7, "progress": 1, "total": COUNT, "message": "reading the roadmap, page after page"},
+}
+Read = Callable[[Iterable[bytes]], Iterator[Any]]
+
+
+def floor(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield the data of each event."""
+    rest, data = b"", None
+    for chunk in chunks:
+        lines = (rest + chunk).split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            if line[:5] == b"data:":
+                value = line[6:].decode()
+                data = value if data is None else f"{data}\n{value}"
+            elif not line and data is not None:
+                yield data
+                data = None
+
+
+def ours(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """Yield the events."""
+    parser = EventParser()
+    for chunk in chunks:
+        yield from parser.feed(chunk)
+
+
+def httpx_sse(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """Yield the events of httpx-sse, over an answer of httpx."""
+    import httpx
+    from httpx_sse import EventSource
+
+    head = {"Content-Type": "text/event-stream"}
+    return EventSource(httpx.Response(200, headers=head, content=iter(chunks))).iter_sse()
+
+
+def sseclient_py(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """Yield the events of sseclient-py, over the pieces themselves."""
+    from sseclient import SSEClient
+
+    return SSEClient(chunks).events()
+
+
+def requests_sse(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """Yield the events of requests-sse, over an answer of requests, without connecting and connecting again."""
+    from requests_sse import EventSource
+
+    class Raw:
+        pieces = iter(chunks)
+
+        def read(self, _: int) -> bytes:
+            return next(self.pieces, b"")
+
+    def lines(response: requests.Response) -> Iterator[bytes]:
+        yield from response.iter_lines()
+        raise EOFError
+
+    source, response = EventSource("http://127.0.0.1/"), requests.Response()
+    response.raw, response.status_code = Raw(), 200
+    source._response, source._data_generator = response, lines(response)
+    try:
+        while True:
+            yield next(source)
+    except EOFError:
+        source.close()
+
+
+PEERS: list[tuple[str, Read]] = [("httpx_sse", httpx_sse), ("sseclient", sseclient_py), ("requests_sse", requests_sse)]
+READERS: list[tuple[str, Read]] = [
+    ("floor", floor),
+    ("ours", ours),
+    *((name, read) for name, read in PEERS if importlib.util.find_spec(name)),
+]
+
+
+def stream(*, ids: bool = True, count: int = COUNT) -> list[bytes]:
+    """Return events as servers of the 2025 revisions send them, or without IDs as those of 2026-07-28 do."""
+    data = json.dumps(NOTE, separators=(",", ":"))
+    return [
+        (f"event: message\nid: {n}\n" if ids else "event: message\n").encode() + f"data: {data}\n\n".encode()
+        for n in range(count)
+    ]
+
+
+def cut(body: bytes, size: int) -> list[bytes]:
+    """Cut into pieces of this size."""
+    return [body[at : at + size] for at in range(0, len(body), size)]
+
+
+def seconds(act: Callable[[], object], runs: int = RUNS) -> float:
+    """Return the least CPU time of some runs."""
+    taken = []
+    for _ in range(runs):
+        began = time.process_time()
+        act()
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+def drain(events: Iterator[Any]) -> int:
+    """Count the events."""
+    return sum(1 for _ in events)
+
+
+def show_memory_speed() -> None:
+    """Print events per second where all bytes are in memory."""
+    print(f"thousand events/s from memory, {COUNT} events")
+    print(f"{'':>14}{'one a piece':>14}{'no IDs':>14}{'64 KiB':>14}")
+    shapes = [stream(), stream(ids=False), cut(b"".join(stream()), 65536)]
+    for name, read in READERS:
+        speeds = [COUNT / seconds(lambda chunks=chunks, read=read: drain(read(chunks))) / 1000 for chunks in shapes]  # type: ignore[misc]
+        print(f"{name:>14}" + "".join(f"{speed:>14.0f}" for speed in speeds), flush=True)
+
+
+def serve(listener: socket.socket, events: list[bytes]) -> None:
+    """Answer every connection with the events, each as a chunk."""
+    body = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for event in events) + b"0\r\n\r\n"
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(head + body)
+
+
+def by_read1(response: requests.Response) -> Iterator[bytes]:
+    """Read as a hand would that wants each piece when it comes."""
+    while chunk := response.raw.read1(65536, decode_content=True):
+        yield chunk
+
+
+def fetch(url: str, read: Callable[[requests.Response], Iterator[Any]]) -> None:
+    """Get a stream and read it."""
+    with requests.Session() as session:
+        session.trust_env = False
+        with session.get(url, stream=True, timeout=60) as response:
+            drain(read(response))
+
+
+def show_http_speed() -> None:
+    """Print events per second where requests reads them from a server."""
+    print(f"\nthousand events/s over HTTP, {COUNT} events, each a chunk")
+    print(f"{'':>26}{'with IDs':>14}{'no IDs':>14}")
+    rows: list[tuple[str, Callable[[requests.Response], Iterator[Any]]]] = [
+        ("pieces alone", read_chunks),
+        ("floor", lambda response: floor(read_chunks(response))),
+        ("ours", lambda response: ours(read_chunks(response))),
+        ("floor over read1", lambda response: floor(by_read1(response))),
+    ]
+    figures: dict[str, list[float]] = {name: [] for name, _ in rows}
+    for ids in (True, False):
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = multiprocessing.Process(target=serve, args=(listener, stream(ids=ids)), daemon=True)
+        server.start()
+        for name, read in rows:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            figures[name].append(COUNT / seconds(partial(fetch, url, read)) / 1000)
+        server.kill()
+        listener.close()
+    for name, speeds in figures.items():
+        print(f"{name:>26}" + "".join(f"{speed:>14.0f}" for speed in speeds))
+    shares = [mine / least for mine, least in zip(figures["ours"], figures["floor"], strict=True)]
+    print(f"{'ours / floor':>26}" + "".join(f"{share:>14.2f}" for share in shares), flush=True)
+
+
+def peak(read: Read, chunks: Iterable[bytes]) -> float:
+    """Return the most memory in KiB that reading takes beyond the pieces."""
+    tracemalloc.start()
+    drain(read(chunks))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / 1024
+
+
+def show_memory() -> None:
+    """Print the peak memory for streams of growing length."""
+    sizes = (1000, 10_000, COUNT)
+    print("\npeak memory in KiB by the number of events, in pieces of 1 KiB")
+    print(f"{'':>14}" + "".join(f"{size:>14}" for size in sizes))
+    bodies = [cut(b"".join(stream(count=size)), 1024) for size in sizes]
+    for name, read in READERS:
+        drain(read(bodies[0]))  # what is imported is no matter here
+        print(f"{name:>14}" + "".join(f"{peak(read, chunks):>14.0f}" for chunks in bodies), flush=True)
+
+
+def show_large() -> None:
+    """Print the time for one large event."""
+    sizes = (1, 2, 4)
+    print("\nmilliseconds for one event by its size in MiB, in pieces of 512 bytes")
+    print(f"{'':>14}" + "".join(f"{size:>14}" for size in sizes))
+    for name, read in READERS:
+        times = []
+        for size in sizes:
+            chunks = cut(b"data: " + b"x" * (size * 2**20) + b"\n\n", 512)
+            times.append(seconds(lambda chunks=chunks, read=read: drain(read(chunks)), runs=1) * 1000)  # type: ignore[misc]
+        print(f"{name:>14}" + "".join(f"{taken:>14.1f}" for taken in times), flush=True)
+
+
+def told(event: Any) -> tuple[str, str, str]:
+    """Return type, data and ID of an event, whosever it is. Not all tell no ID from an empty one."""
+    if isinstance(event, str):
+        return "message", event, ""
+    kind = event.event if hasattr(event, "event") else event.type
+    found = event.id if hasattr(event, "id") else event.last_event_id
+    return kind or "message", event.data, found or ""
+
+
+def show_exactness() -> None:
+    """Print which vectors are read wrong, in one piece or in single bytes."""
+    print(f"\nwrong of {len(VECTORS)} streams")
+    for name, read in READERS:
+        wrong = []
+        for title, body, expected in VECTORS:
+            right = [(kind, data, found or "") for kind, data, found, _ in expected]
+            for pieces in ([body], cut(body, 1)):
+                try:
+                    got = [told(event) for event in read(pieces)]
+                except (ValueError, TypeError) as failure:
+                    got = [(type(failure).__name__, "", "")]
+                if got != right and title not in wrong:
+                    wrong.append(title)
+        print(f"{name:>14} {len(wrong):>3}  {', '.join(wrong)}", flush=True)
+
+
+if __name__ == "__main__":
+    show_memory_speed()
+    show_http_speed()
+    show_memory()
+    show_large()
+    show_exactness()
