@@ -2,7 +2,7 @@
 
 from .content import Content, ResourceContents, ToolResult
 from .elicitation import Elicitation, ElicitationReply
-from .notices import LogMessage, Progress
+from .notices import LogMessage, Notification, Progress
 from .records import Completion, Resource, ResourceTemplate, Tool
 from .server_info import ServerInfo
 from .server_prompts import PromptArgument, PromptDefinition, PromptMessage, PromptResult
@@ -13,6 +13,7 @@ __all__ = [
     "Elicitation",
     "ElicitationReply",
     "LogMessage",
+    "Notification",
     "Progress",
     "PromptArgument",
     "PromptDefinition",

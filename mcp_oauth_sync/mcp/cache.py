@@ -74,7 +74,7 @@ class ResultCache:
         """Know nothing yet."""
         if max_entries < 0:
             raise ValueError("max_entries must not be negative.")
-        self._clock, self._max_entries = clock, max_entries
+        self.clock, self._max_entries = clock, max_entries
         self._begin()
         _all.add(self)
 
@@ -98,7 +98,7 @@ class ResultCache:
         asker = self._fingerprint(authorization)
         with self._lock:
             kept = self._kept.pop(key, None)
-            if kept is None or self._clock() >= kept.until:
+            if kept is None or self.clock() >= kept.until:
                 return None
             self._kept[key] = kept  # behind all others: the first goes first
             if kept.owner not in (None, asker):
@@ -133,7 +133,7 @@ class ResultCache:
         key = _key(method, params)
         if key is None or result.get("resultType", "complete") != "complete":
             return
-        now = self._clock()
+        now = self.clock()
         until = (now if received is None else received) + _lifetime(result.get("ttlMs"))
         text = _json(result) if now < until else None
         owner = None if result.get("cacheScope") == "public" else self._fingerprint(authorization)
@@ -157,7 +157,7 @@ class ResultCache:
         """
         chosen = CACHEABLE.intersection(methods) if methods else CACHEABLE
         with self._lock:
-            self._forgotten.update(dict.fromkeys(chosen, self._clock()))
+            self._forgotten.update(dict.fromkeys(chosen, self.clock()))
             for key, kept in list(self._kept.items()):
                 if key[0] in chosen and (uri is None or _is_part(uri, kept.uri)):
                     del self._kept[key]

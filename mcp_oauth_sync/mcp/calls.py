@@ -14,21 +14,13 @@ import attrs
 
 from ..exceptions import MCPError, MCPTimeoutError, OAuthError, printable
 from ..urls import without_query
+from . import jsonrpc
+from .choices import INVALID_PARAMS
 from .conversation import ask
 from .deadline import Deadline
 from .elicitation import Elicitation, ElicitationReply, build_answer
 from .eras import Agreement
-from .jsonrpc import (
-    METHOD_NOT_FOUND,
-    URL_ELICITATION_REQUIRED,
-    Message,
-    build_notification,
-    build_refusal,
-    build_reply,
-    build_request,
-    is_request,
-    params_of,
-)
+from .jsonrpc import Message, params_of
 from .notices import LogMessage, Progress
 from .terms import Terms
 from .wire import BrokenOff
@@ -39,12 +31,12 @@ logger = logging.getLogger(__name__)
 MAX_ROUNDS, MAX_ATTEMPTS = 20, 4
 #: What a server may answer with a wish for input, and what may not be done twice by mistake.
 _MAY_ASK, _ACTS = ("tools/call", "prompts/get", "resources/read"), ("tools/call",)
-_INVALID_PARAMS = -32602
+#: What only somebody can help with who asks the person.
+_WANTS_ASKING = (jsonrpc.MISSING_CAPABILITY, jsonrpc.URL_ELICITATION_REQUIRED)
+_ASK_HINT = "Give the session a function that asks the person: MCPSession(url, elicit=...)."
 _Told = TypeVar("_Told", Progress, LogMessage)
-#: Seconds for telling a server that an answer is not waited for any more.
-_GOODBYE = 2.0
-#: Seconds for an answer of ours to be taken.
-_REPLY = 30.0
+#: Seconds for an answer of ours to be taken, and for telling a server that we give up.
+_REPLY, _GOODBYE = 30.0, 2.0
 
 
 @attrs.frozen(kw_only=True)
@@ -52,16 +44,17 @@ class Call:
     """What one call is: its method and parameters, what its headers name, and how it is waited for.
 
     Attributes:
-        timeout: Seconds to wait for the answer; progress starts them anew, up to ten times as long in all.
         headers: Further headers for revisions that know them.
         on_progress: Hears of progress; None asks for none.
+        timeout: Seconds to wait for the answer; None waits as long as the session does. Progress starts them anew, up
+            to ten times as long in all.
     """
 
     method: str
-    params: Mapping[str, Any]
-    timeout: float
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    params: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     on_progress: Callable[[Progress], object] | None = None
+    timeout: float | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +64,7 @@ class Calls:
     Attributes:
         url: The MCP server.
         agreement: Knows what it speaks.
+        timeout: Seconds to wait for an answer where a call does not say.
         elicit: Asks the person what the server wants to know; None when nobody can be asked.
         on_log: Hears what the server logs; None ignores it.
         changed: Hears of every other notification.
@@ -78,6 +72,7 @@ class Calls:
 
     url: str
     agreement: Agreement
+    timeout: float
     elicit: Callable[[Elicitation], ElicitationReply] | None
     on_log: Callable[[LogMessage], object] | None
     changed: Callable[[Message], None]
@@ -96,10 +91,10 @@ class Calls:
         for _ in range(MAX_ROUNDS):
             result = self._try(attrs.evolve(call, params={**call.params, **inputs}))
             kind = result.get("resultType", "complete")
-            if kind == "complete":
+            if kind == "complete" or not self.agreement.terms().stateless:  # before, it was a member like any other
                 return result, not inputs
             if kind != "input_required" or call.method not in _MAY_ASK:
-                raise self._failure(call, f"was answered by a kind of result we do not know: {printable(kind, 40)}")
+                raise self._failure(call, f"was answered by a kind of result it may not have: {printable(kind, 40)}")
             inputs = self._inputs(call, result)
         raise self._failure(call, "asks for more input again and again")
 
@@ -112,48 +107,52 @@ class Calls:
                 if call.method in _ACTS or attempt > 1:
                     raise
             except MCPError as refusal:
+                if self.elicit is None and refusal.code in _WANTS_ASKING and "elicitation" in str(refusal.data):
+                    refusal.hint = _ASK_HINT
                 if not (self._visited(refusal) or self.agreement.improve(terms, refusal)):
                     raise
         return self._once(self.agreement.terms(), call)
 
     def _once(self, terms: Terms, call: Call) -> dict[str, Any]:
-        number, deadline = self.agreement.number(), Deadline(self.url, call.timeout)
+        number = self.agreement.number()
+        deadline = Deadline(self.url, self.timeout if call.timeout is None else call.timeout)
         meta = {**terms.meta(), **({"progressToken": number} if call.on_progress else {})}
-        request = build_request(number, call.method, {**call.params, **({"_meta": meta} if meta else {})})
+        request = jsonrpc.build_request(number, call.method, {**call.params, **({"_meta": meta} if meta else {})})
         headers = {**terms.headers(call.method, call.params), **(call.headers if terms.stateless else {})}
+        heeding = False
 
         def heed(said: Message) -> None:
-            self._heed(terms, call, number, said, deadline)
+            nonlocal heeding
+            heeding = True
+            with deadline.paused():
+                params = params_of(said)
+                ours = str(params.get("progressToken")) == str(number)
+                if call.on_progress and ours and said.get("method") == "notifications/progress":
+                    self._pass_on(Progress, params, call.on_progress)
+                    deadline.renew()
+                else:
+                    self.overhear(terms, said)
+            heeding = False
 
         try:
             return ask(terms.channel, request, headers=headers, deadline=deadline, heed=heed)
         except BaseException as failure:
-            given_up = isinstance(failure, MCPTimeoutError) or not isinstance(failure, OAuthError)
-            if given_up and not terms.stateless:
-                self._cancel(terms, number)
+            given_up = heeding or isinstance(failure, MCPTimeoutError) or not isinstance(failure, Exception)
+            if given_up and not terms.stateless:  # where there are sessions, a closed stream says nothing
+                cancelled = jsonrpc.build_notification("notifications/cancelled", {"requestId": number})
+                with suppress(OAuthError):
+                    self._tell(terms, cancelled, within=_GOODBYE)
             raise
 
-    def _cancel(self, terms: Terms, number: int) -> None:
-        """Tell the server that nobody waits any more: where there are sessions, a closed stream says nothing."""
-        told = build_notification("notifications/cancelled", {"requestId": number})
-        with suppress(OAuthError):
-            terms.channel.tell(told, headers=terms.headers(told["method"]), deadline=Deadline(self.url, _GOODBYE))
-
-    def _heed(self, terms: Terms, call: Call, number: int, said: Message, deadline: Deadline) -> None:
-        """Act on what the server says before its answer."""
-        method, params = said.get("method"), params_of(said)
-        with deadline.paused():
-            if method == "notifications/progress" and call.on_progress and params.get("progressToken") == number:
-                self._pass_on(Progress, params, call.on_progress)
-                deadline.renew()
-            else:
-                self.overhear(terms, said)
+    def _tell(self, terms: Terms, message: Message, *, within: float) -> None:
+        headers = terms.headers(str(message.get("method")))
+        terms.channel.tell(message, headers=headers, deadline=Deadline(self.url, within))
 
     def overhear(self, terms: Terms, said: Message) -> None:
         """Act on what the server says that may be about any call."""
-        if is_request(said):
-            reply, headers = self._reply(said), terms.headers(said["method"])
-            terms.channel.tell(reply, headers=headers, deadline=Deadline(self.url, _REPLY))
+        if jsonrpc.is_request(said):
+            if not terms.stateless:  # since then servers ask by their answers, and take none of ours
+                self._tell(terms, self._reply(said), within=_REPLY)
         elif said.get("method") == "notifications/message" and self.on_log:
             self._pass_on(LogMessage, params_of(said), self.on_log)
         else:
@@ -170,44 +169,51 @@ class Calls:
     def _reply(self, asked: Message) -> Message:
         """Return our answer to a request of the server."""
         if asked["method"] == "ping":
-            return build_reply(asked, {})
+            return jsonrpc.build_reply(asked, {})
         if asked["method"] != "elicitation/create" or self.elicit is None:
-            return build_refusal(asked, METHOD_NOT_FOUND, "Not offered by this client")
+            return jsonrpc.build_refusal(asked, jsonrpc.METHOD_NOT_FOUND, "Not offered by this client")
         try:
             elicitation = Elicitation.from_document(params_of(asked), server_url=self.url)
         except MCPError as failure:
-            return build_refusal(asked, _INVALID_PARAMS, failure.message)
-        return build_reply(asked, build_answer(elicitation, self.elicit(elicitation)))
+            return jsonrpc.build_refusal(asked, INVALID_PARAMS, failure.message)
+        return jsonrpc.build_reply(asked, self._put(elicitation))
+
+    def _put(self, asked: Elicitation) -> dict[str, Any]:
+        """Put a question to the person."""
+        assert self.elicit is not None  # noqa: S101
+        return build_answer(asked, self.elicit(asked))
 
     def _inputs(self, call: Call, result: Mapping[str, Any]) -> dict[str, Any]:
         """Return what an interrupted call is repeated with. MCP "Multi Round-Trip Requests"."""
-        inputs: dict[str, Any] = {}
-        if isinstance(asked := result.get("inputRequests"), dict):
-            inputs["inputResponses"] = {key: self._input(call, asked[key]) for key in asked}
-        if "requestState" in result:
-            inputs["requestState"] = result["requestState"]
-        if not inputs:
+        asked, state = result.get("inputRequests"), result.get("requestState")
+        if not isinstance(asked, dict) and (asked is not None or state is None):
             raise self._failure(call, "wants more input, and does not say which")
+        inputs: dict[str, Any] = {} if state is None else {"requestState": state}
+        if asked is not None:
+            questions = {key: self._question(call, asked[key]) for key in asked}  # all, before the first is put
+            inputs["inputResponses"] = {key: self._put(question) for key, question in questions.items()}
         return inputs
 
-    def _input(self, call: Call, asked: object) -> dict[str, Any]:
+    def _question(self, call: Call, asked: object) -> Elicitation:
         method = asked.get("method") if isinstance(asked, dict) else None
         if method != "elicitation/create" or not isinstance(asked, dict):
             raise self._failure(call, f"wants what we did not offer: {printable(method, 60)}")
         if self.elicit is None:
-            failure = self._failure(call, "wants to ask a person, and there is nobody to ask")
-            failure.hint = "Give the session a function that asks: MCPSession(url, elicit=...)."
-            raise failure
-        elicitation = Elicitation.from_document(params_of(asked), server_url=self.url)
-        return build_answer(elicitation, self.elicit(elicitation))
+            raise self._failure(call, "wants to ask a person, and there is nobody to ask", hint=_ASK_HINT)
+        return Elicitation.from_document(params_of(asked), server_url=self.url)
 
     def _visited(self, refusal: MCPError) -> bool:
         """Have the person visit the pages that a server wants to be visited first, and tell whether they agreed."""
         asked = refusal.data.get("elicitations") if isinstance(refusal.data, dict) else None
-        if refusal.code != URL_ELICITATION_REQUIRED or self.elicit is None or not isinstance(asked, list) or not asked:
+        if (
+            refusal.code != jsonrpc.URL_ELICITATION_REQUIRED
+            or self.elicit is None
+            or not isinstance(asked, list)
+            or not asked
+        ):
             return False
-        pages = [Elicitation.from_document(page, server_url=self.url) for page in asked if isinstance(page, dict)]
-        return all(build_answer(page, self.elicit(page))["action"] == "accept" for page in pages)
+        pages = [Elicitation.from_document(page, server_url=self.url) for page in asked]
+        return all(self._put(page)["action"] == "accept" for page in pages)
 
-    def _failure(self, call: Call, what: str) -> MCPError:
-        return MCPError(f"{call.method} at {without_query(self.url)} {what}.")
+    def _failure(self, call: Call, what: str, *, hint: str | None = None) -> MCPError:
+        return MCPError(f"{call.method} at {without_query(self.url)} {what}.", hint=hint)

@@ -15,7 +15,8 @@ import attrs
 
 from ..exceptions import MCPError, OAuthError, printable
 from ..urls import without_query
-from .conversation import Channel, ask
+from .channel import Channel
+from .conversation import ask
 from .deadline import Deadline
 from .jsonrpc import Message, build_notification, build_request
 from .refusal import may_be_older, nothing_in_common, select_version, supported_by

@@ -17,7 +17,7 @@ import requests
 
 from ..exceptions import MCPError, OAuthError
 from ..urls import same_origin, without_query
-from .conversation import Messages
+from .channel import Messages
 from .deadline import Deadline
 from .jsonrpc import Message, answers, build_reply, params_of, read_messages
 from .refusal import is_event_stream, read_refusal

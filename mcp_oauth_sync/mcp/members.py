@@ -84,6 +84,12 @@ def objects(document: Document, member: str) -> tuple[Document, ...] | None:
     return tuple(value)
 
 
+def documents(document: Document, member: str) -> list[Document]:
+    """Return what an array holds; what is no object becomes an empty one, which nothing can be made of."""
+    held = document.get(member)
+    return [each if isinstance(each, Mapping) else {} for each in held] if isinstance(held, list) else []
+
+
 def texts(document: Document, member: str) -> tuple[str, ...] | None:
     """Return an array of strings as a tuple, or None."""
     value = document.get(member)

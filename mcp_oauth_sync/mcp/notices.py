@@ -1,6 +1,7 @@
-"""What a server says while it works: progress and log messages.
+"""What a server says while it works: progress and log messages, and that something has changed.
 
-MCP schema, ``ProgressNotificationParams``, ``LoggingMessageNotificationParams``; revisions 2024-11-05 to 2026-07-28.
+MCP schema, ``ProgressNotificationParams``, ``LoggingMessageNotificationParams``, ``Notification``; revisions 2024-11-05
+to 2026-07-28.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import attrs
 
 from ..exceptions import printable
 from ..models.document import Document
-from .members import Record, brief, malformed, number, required_number, required_text, text
+from .members import Record, brief, malformed, mapping, number, required_number, required_text, text
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -84,3 +85,35 @@ class LogMessage(Record):
         said = self.data if isinstance(self.data, str) else brief(self.data)
         where = printable(f"{self.level} {self.logger or ''}", 60)
         return f"{where}: {printable(said)}"
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Notification(Record):
+    """That something has changed on a server.
+
+    Attributes:
+        method: What: ``notifications/tools/list_changed``, ``notifications/prompts/list_changed``,
+            ``notifications/resources/list_changed``, ``notifications/resources/updated``.
+        params: What the server says of it.
+        raw: All that the server sent.
+
+    MCP schema, ``Notification``.
+    """
+
+    method: str
+    params: Document = attrs.field(factory=dict, repr=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> Notification:
+        """Check the types of what a server sent: the whole message.
+
+        Raises:
+            MCPError: ``method`` is missing or not a string.
+        """
+        method = required_text(document, "method", of="a notification")
+        return cls(method=method, params=mapping(document, "params") or {}, raw=document)
+
+    @property
+    def uri(self) -> str | None:
+        """The resource it is about, or one that it is a part of; None when it is about none."""
+        return text(self.params, "uri")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..exceptions import MCPError
+from ..exceptions import MCPError, printable
 from ..urls import without_query
 from .cache import ResultCache
 from .calls import Call, Calls
+from .choices import INVALID_PARAMS
 from .content import ResourceContents, ToolResult
 from .jsonrpc import HEADER_MISMATCH
+from .members import documents, required_objects
 from .notices import Progress
 from .records import Completion, Resource, ResourceTemplate, Tool
 from .server_prompts import PromptDefinition, PromptResult
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], object] | None
 #: Most pages of a list that are fetched.
 MAX_PAGES = 1000
+#: Refusals of a tool that is not what its list said.
+_OUTDATED = (HEADER_MISMATCH, INVALID_PARAMS)
 _Offered = TypeVar("_Offered", Tool, Resource, ResourceTemplate, PromptDefinition)
 
 
@@ -33,14 +36,11 @@ class Operations:
         server_url: The MCP server.
         calls: Makes the calls.
         authorization: Gives the ``Authorization`` header that a call would carry now.
-        timeout: Seconds to wait for each answer.
     """
 
-    def __init__(
-        self, server_url: str, calls: Calls, *, authorization: Callable[[], str | None], timeout: float
-    ) -> None:
+    def __init__(self, server_url: str, calls: Calls, *, authorization: Callable[[], str | None]) -> None:
         """Send nothing yet."""
-        self.server_url, self.timeout = server_url, timeout
+        self.server_url = server_url
         self._calls, self._agreement, self._authorization = calls, calls.agreement, authorization
         self._cache = ResultCache()
         self._annotations: dict[str, tuple[Annotation, ...] | InvalidToolHeaders] = {}
@@ -57,7 +57,7 @@ class Operations:
                 try:
                     self._annotations[tool.name] = read_annotations(tool.input_schema)
                 except InvalidToolHeaders as wrong:
-                    logger.warning("%s: the tool %r is left out: %s", without_query(self.server_url), tool.name, wrong)
+                    self._left_out(f"the tool {printable(tool.name, 60)}", wrong)
                     self._annotations[tool.name] = wrong
                     continue
             yield tool
@@ -86,22 +86,22 @@ class Operations:
             OAuthError: No good token could be got; the subclass says why.
             ValueError: The arguments are nothing that JSON or the tool's headers can say.
         """
-        given = dict(arguments or {})
+        params: dict[str, Any] = {"name": name, "arguments": dict(arguments or {})}
 
-        def call() -> dict[str, Any]:
-            headers = build_param_headers(self._known(name), given)
-            params = {"name": name, "arguments": given}
-            return self._call("tools/call", params, headers=headers, progress=on_progress, timeout=timeout)
+        def call() -> ToolResult:
+            headers = self._param_headers(params)
+            made = Call(method="tools/call", params=params, headers=headers, on_progress=on_progress, timeout=timeout)
+            return ToolResult.from_document(self._result(made))
 
         try:
-            return ToolResult.from_document(call())
+            return call()
         except MCPError as refusal:
+            if refusal.code in _OUTDATED:
+                self._cache.forget("tools/list")
             if refusal.code != HEADER_MISMATCH:
                 raise
-        self._cache.forget("tools/list")  # the tool may want other headers by now
-        for _ in self.list_tools():
-            pass
-        return ToolResult.from_document(call())
+        list(self.list_tools())  # the tool wants other headers by now
+        return call()
 
     def list_resources(self) -> Iterator[Resource]:
         """Return the resources, fetching page after page as they are asked for. Raises as :meth:`list_tools`."""
@@ -118,8 +118,10 @@ class Operations:
             uri: The resource.
             timeout: Seconds to wait; None waits as long as the session does.
         """
-        found = self._cached("resources/read", {"uri": uri}, timeout=timeout)
-        return tuple(ResourceContents.from_document(each) for each in _documents(found, "contents"))
+        found = self._cached(Call(method="resources/read", params={"uri": uri}, timeout=timeout))
+        return tuple(
+            ResourceContents.from_document(each) for each in required_objects(found, "contents", of="a resource")
+        )
 
     def list_prompts(self) -> Iterator[PromptDefinition]:
         """Return the prompts, fetching page after page as they are asked for. Raises as :meth:`list_tools`."""
@@ -136,7 +138,7 @@ class Operations:
             timeout: Seconds to wait; None waits as long as the session does.
         """
         params = {"name": name, **({"arguments": dict(arguments)} if arguments else {})}
-        return PromptResult.from_document(self._call("prompts/get", params, timeout=timeout))
+        return PromptResult.from_document(self._result(Call(method="prompts/get", params=params, timeout=timeout)))
 
     def complete(
         self,
@@ -161,81 +163,62 @@ class Operations:
         """
         if (prompt is None) == (resource_template is None):
             raise ValueError("Give either prompt= or resource_template=.")
-        about = {"type": "ref/resource", "uri": resource_template}
-        params: dict[str, Any] = {"ref": about if prompt is None else {"type": "ref/prompt", "name": prompt}}
-        params["argument"] = {"name": argument, "value": value}
-        if context:
-            params["context"] = {"arguments": dict(context)}
-        return Completion.from_document(self._call("completion/complete", params))
-
-    def _call(
-        self,
-        method: str,
-        params: Mapping[str, Any],
-        *,
-        headers: Mapping[str, str] | None = None,
-        progress: OnProgress = None,
-        timeout: float | None = None,
-    ) -> dict[str, Any]:
-        return self._make(method, params, headers=headers, progress=progress, timeout=timeout)[0]
-
-    def _make(
-        self,
-        method: str,
-        params: Mapping[str, Any],
-        *,
-        headers: Mapping[str, str] | None = None,
-        progress: OnProgress = None,
-        timeout: float | None = None,
-    ) -> tuple[dict[str, Any], bool]:
-        patience = self.timeout if timeout is None else timeout
-        return self._calls.make(
-            Call(method=method, params=params, headers=headers or {}, on_progress=progress, timeout=patience)
+        ref = (
+            {"type": "ref/resource", "uri": resource_template}
+            if prompt is None
+            else {"type": "ref/prompt", "name": prompt}
         )
+        known = {"context": {"arguments": dict(context)}} if context else {}
+        params = {"ref": ref, "argument": {"name": argument, "value": value}, **known}
+        return Completion.from_document(self._result(Call(method="completion/complete", params=params)))
 
-    def _cached(self, method: str, params: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    def _result(self, call: Call) -> dict[str, Any]:
+        return self._calls.make(call)[0]
+
+    def _cached(self, call: Call) -> dict[str, Any]:
         """Make a call, or give what it brought before while the server says that this holds. MCP caching."""
-        before, asked = self._authorization(), time.monotonic()
-        kept = self._cache.get(method, params, authorization=before)
+        if not self._agreement.terms().stateless:
+            return self._result(call)
+        before, asked = self._authorization(), self._cache.clock()
+        kept = self._cache.get(call.method, call.params, authorization=before)
         if kept is not None:
             return kept
         try:
-            result, plain = self._make(method, params, **how)
+            result, plain = self._calls.make(call)
         except MCPError:
-            self._cache.forget(method)  # a cursor may have become invalid, and with it every page
+            self._cache.forget(call.method)  # a cursor may have become invalid, and with it every page
             raise
         now = self._authorization()
-        if plain and before in (None, now) and self._agreement.terms().stateless:
-            self._cache.put(method, params, result, authorization=now, asked=asked)
+        if plain and before in (None, now):
+            self._cache.put(call.method, call.params, result, authorization=now, asked=asked)
         return result
 
     def _list(self, method: str, member: str, kind: type[_Offered]) -> Iterator[_Offered]:
         """Yield what a list holds. What is malformed is left out: it must not keep others from being used."""
-        params: dict[str, Any] = {}
-        for _ in range(MAX_PAGES):
-            page = self._cached(method, params)
-            for document in _documents(page, member):
+        cursor: str | None = None
+        seen: set[str | None] = set()
+        while cursor not in seen and len(seen) < MAX_PAGES:
+            seen.add(cursor)
+            page = self._cached(Call(method=method, params={} if cursor is None else {"cursor": cursor}))
+            for document in documents(page, member):
                 try:
                     record = kind.from_document(document)
                 except MCPError as wrong:
-                    logger.warning("%s: one of the %s is left out: %s", without_query(self.server_url), member, wrong)
+                    self._left_out(f"one of the {member}", wrong)
                 else:
                     yield record
             cursor = page.get("nextCursor")
             # An empty cursor is one like any other, but older servers mean by it that there is no more.
             if not isinstance(cursor, str) or not (cursor or self._agreement.terms().stateless):
                 return
-            params = {"cursor": cursor}
         raise MCPError(f"The list of {member} of {without_query(self.server_url)} has no end.")
 
-    def _known(self, tool: str) -> tuple[Annotation, ...]:
-        known = self._annotations.get(tool, ())
+    def _left_out(self, what: str, wrong: Exception) -> None:
+        logger.warning("%s: %s is left out: %s", without_query(self.server_url), what, wrong)
+
+    def _param_headers(self, params: Mapping[str, Any]) -> dict[str, str]:
+        """Return the headers that repeat arguments of a tool, as far as it is known."""
+        known = self._annotations.get(params["name"], ())
         if isinstance(known, InvalidToolHeaders):
-            raise MCPError(f"The tool {tool!r} cannot be called: {known}.")
-        return known
-
-
-def _documents(found: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
-    """Return what an array holds; what is no object becomes an empty one, which nothing can be made of."""
-    held = found.get(member)
-    return [each if isinstance(each, dict) else {} for each in held] if isinstance(held, list) else []
+            raise MCPError(f"The tool {printable(params['name'], 60)} cannot be called: {known}.")
+        return build_param_headers(known, params["arguments"])

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
 
 from ..urls import require_secure
 from ..version import __version__
-from .calls import Calls
+from .calls import Call, Calls
+from .dressing import Dressing
 from .elicitation import CAPABILITY, Elicitation, ElicitationReply
 from .eras import Agreement
-from .jsonrpc import Message, params_of
+from .jsonrpc import Message
+from .listening import Listening
 from .notices import LogMessage
-from .operations import Operations
 from .server_info import ServerInfo
-from .signed import Auth
+from .signed import Auth, SignedOnce
 from .terms import HANDSHAKE, STATELESS, About, Terms
-from .wire import ACCEPT, Wire
+from .wire import Wire
+
+#: Stands for the sign-in that the server asks for.
+_SIGN_IN = AuthBase()
 
 
-class _Default:
-    """What stands for the sign-in that the server asks for."""
-
-
-class MCPSession(Operations):
+class MCPSession(Listening, Dressing):
     """Speaks MCP to one server over requests: signs in, agrees on a revision, and waits for answers.
 
     One object serves any number of threads. As a context manager it ends what it began.
@@ -61,7 +61,7 @@ class MCPSession(Operations):
         self,
         server_url: str,
         *,
-        auth: Auth | _Default = _Default(),  # noqa: B008  (never changes)
+        auth: Auth = _SIGN_IN,
         session: requests.Session | None = None,
         timeout: float = 60.0,
         elicit: Callable[[Elicitation], ElicitationReply] | None = None,
@@ -74,9 +74,11 @@ class MCPSession(Operations):
         require_secure(server_url, "MCP server URL")
         if version not in (None, *STATELESS, *HANDSHAKE):
             raise ValueError(f"version is one of {', '.join(STATELESS + HANDSHAKE)}, or None to find out")
-        self._own = requests.Session() if session is None else None
-        carrier = session or self._own or requests.Session()
-        if isinstance(auth, _Default):
+        carrier = requests.Session() if session is None else session
+        self._own = None if carrier is session else carrier
+        if auth is None:
+            auth = SignedOnce(None)
+        elif auth is _SIGN_IN:
             auth = None if carrier.auth else _sign_in(server_url, session)
         self._wire = Wire(server_url, carrier, auth, own=session is None)
         about = About(
@@ -86,22 +88,24 @@ class MCPSession(Operations):
         )
         overhear = self._overhear if elicit or on_log else None
         agreement = Agreement(self._wire, about, version=version, timeout=timeout, overhear=overhear)
-        calls = Calls(url=server_url, agreement=agreement, elicit=elicit, on_log=on_log, changed=self._changed)
-        super().__init__(server_url, calls, authorization=self._wire.authorization, timeout=timeout)
+        calls = Calls(
+            url=server_url, agreement=agreement, timeout=timeout, elicit=elicit, on_log=on_log, changed=self._changed
+        )
+        self._ears = []
+        super().__init__(server_url, calls, authorization=self._wire.authorization)
 
     def __enter__(self) -> MCPSession:
         """Return the session."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Close the session."""
         self.close()
 
     def close(self) -> None:
         """End the session at the server, and every call that still waits for an answer in another thread."""
         self._agreement.end()
+        self._tell_ears(None)
         if self._own is not None:
             self._own.close()
 
@@ -110,7 +114,8 @@ class MCPSession(Operations):
         """What the server says of itself. Raises as :meth:`list_tools`."""
         terms = self._agreement.terms()
         if terms.stateless and not terms.server.supported_versions:
-            terms = self._agreement.discover(terms.version)
+            found = self._cached(Call(method="server/discover"))
+            return ServerInfo.from_discover(found, protocol_version=terms.version)
         return terms.server
 
     def ping(self) -> None:
@@ -118,40 +123,10 @@ class MCPSession(Operations):
 
         Raises as :meth:`list_tools`.
         """
-        terms = self._agreement.terms()
-        if terms.stateless:
-            self._agreement.discover(terms.version)
-        else:
-            self._call("ping", {})
-
-    @property
-    def agreed(self) -> bool:
-        """Whether it is known what the server speaks."""
-        return self._agreement.agreed
-
-    def renew(self) -> None:
-        """Forget what was agreed with the server: the next call agrees anew, and a session there begins anew."""
-        self._agreement.renew()
-
-    def dress(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return a JSON-RPC message of your own as this server wants it, and the headers to send it with.
-
-        For requests that something else makes: the session is agreed on first, if need be.
-
-        Args:
-            message: The message, as a mapping.
-
-        Raises as :meth:`list_tools`.
-        """
-        dressed, headers = self._agreement.terms().dress(dict(message))
-        return dressed, {"Accept": ACCEPT, **headers}
+        self._result(Call(method="server/discover" if self._agreement.terms().stateless else "ping"))
 
     def _overhear(self, terms: Terms, said: Message) -> None:
         self._calls.overhear(terms, said)
-
-    def _changed(self, said: Message) -> None:
-        """Forget what a notification says has changed."""
-        self._cache.hear(str(said.get("method")), params_of(said))
 
 
 def _sign_in(server_url: str, session: requests.Session | None) -> Auth:

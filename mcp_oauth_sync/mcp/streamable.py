@@ -14,7 +14,7 @@ import requests
 
 from ..exceptions import MCPError, OAuthError
 from ..urls import without_query
-from .conversation import Messages
+from .channel import Messages
 from .deadline import Deadline
 from .jsonrpc import Message, answers, read_messages
 from .refusal import ended_early, is_event_stream, read_refusal, unanswered

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .conversation import Channel
+from .channel import Channel
 from .jsonrpc import Message, params_of
 from .server_info import ServerInfo
 from .tool_headers import encode_header
