@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -11,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -26,6 +28,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8"), str(path)) for path in FILES}
 
 LINES = 250
+# What makes up MCPSession, and fewer lines of code than this.
+SESSION, SESSION_LINES = ("session", "operations", "calls", "conversation"), 400
+NO_CODE = (
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),
+    *(tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
+)
 SLOW = (
     *("argparse", "asyncio", "cryptography", "filelock", "http.server", "hvac", "keyring", "platformdirs"),
     *("jwt", "webbrowser"),
@@ -77,6 +85,23 @@ def test_every_file_says_what_it_does_and_fits_its_room() -> None:
     lines = {path: path.read_text(encoding="utf-8").count("\n") for path in FILES}
     assert [f"{name(path)}: {count} lines" for path, count in lines.items() if count > LINES] == []
     assert [name(path) for path in FILES if not ast.get_docstring(TREES[path])] == []
+
+
+def lines_of_code(path: Path) -> int:
+    """Count the lines that hold code: no blank ones, no comments, no docstrings."""
+    described = set[int]()
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            described.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    held = set[int]()
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+        if token.type not in NO_CODE:
+            held.update(range(token.start[0], token.end[0] + 1))
+    return len(held - described)
+
+
+def test_a_session_of_mcp_is_small() -> None:
+    assert sum(lines_of_code(PACKAGE / "mcp" / f"{room}.py") for room in SESSION) < SESSION_LINES
 
 
 def test_everything_public_has_a_docstring() -> None:
@@ -179,6 +204,18 @@ def test_importing_the_library_loads_nothing_but_requests_and_attrs(already_load
     assert [name for name in SLOW if name in loaded] == []
     foreign = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
     assert foreign - {"mcp_oauth_sync"} == set()
+
+
+def test_a_session_of_mcp_loads_nothing_else_and_nobody_loads_it_who_does_not_speak_mcp() -> None:
+    without, speaking = (
+        modules_after("from mcp_oauth_sync import OAuth"),
+        modules_after("from mcp_oauth_sync import MCPSession"),
+    )
+    assert [name for name in without if name.startswith("mcp_oauth_sync.mcp")] == []
+    assert "mcp_oauth_sync.mcp.session" in speaking
+    assert {name for name in speaking - without if not name.startswith("mcp_oauth_sync.")} == set()
+    rarely = ("auth", "authorizer", "handler", "mcp.http_sse", "prompts", "stores")
+    assert [name for name in rarely if f"mcp_oauth_sync.{name}" in speaking] == []
 
 
 @pytest.mark.parametrize("room", LIGHT)
