@@ -12,10 +12,10 @@ from ..exceptions import MCPError
 if TYPE_CHECKING:
     from ..mcp.session import MCPSession
 
-#: Answers to a request that does not say what its revision wants, or names no session, or one that has ended.
+#: Answers to a request that does not say what its revision wants, or names no session.
 _REFUSED = (400, 404, 406)
 #: What a caller sends who speaks MCP without our help.
-_OWN_WORDS = ("mcp-session-id", "mcp-protocol-version")
+_OWN_WORDS = ("mcp-session-id", "mcp-protocol-version", "mcp-method")
 
 
 def is_bare(method: str, settings: Mapping[str, Any]) -> bool:
@@ -33,30 +33,54 @@ def is_bare(method: str, settings: Mapping[str, Any]) -> bool:
 
 
 def say(
-    session: MCPSession, send: Callable[[Mapping[str, Any]], requests.Response], settings: Mapping[str, Any]
+    make: Callable[[], MCPSession],
+    send: Callable[[Mapping[str, Any]], requests.Response],
+    settings: Mapping[str, Any],
+    *,
+    known: MCPSession | None,
 ) -> requests.Response:
     """Send a bare request; say it again where it is refused for that, and properly from then on.
 
     Args:
-        session: Knows what the server wants.
+        make: Returns what knows what the server wants.
         send: Sends a request with these settings.
         settings: What ``requests.Session.request`` is given.
+        known: What ``make`` returned before; None when it was not needed yet.
 
     Raises:
         OAuthError: No good token could be got; the subclass says why.
     """
-    response = send(_dressed(session, settings) if session.agreed else settings)
+    spoken = _dressed(known, settings) if known is not None and known.agreed else None
+    response = send(settings if spoken is None else spoken)
     if response.status_code not in _REFUSED:
         return response
     try:
-        session.renew()
-        again = _dressed(session, settings)
+        if known is not None and spoken is not None and not known.improve(spoken["headers"], _refusal(response)):
+            return response
+        again = _dressed(make(), settings)
     except MCPError:
         return response  # it is no MCP server, and what it says to what the caller wrote is the answer
     response.close()
-    return send(again)
+    answer = send(again)
+    answer.history.insert(0, response)
+    return answer
 
 
 def _dressed(session: MCPSession, settings: Mapping[str, Any]) -> dict[str, Any]:
     message, headers = session.dress(settings["json"])
-    return {**settings, "json": message, "headers": {**headers, **(settings.get("headers") or {})}}
+    given = settings.get("headers") or {}
+    written = {str(name).lower() for name in given}
+    ours = {name: value for name, value in headers.items() if name.lower() not in written}
+    return {**settings, "json": message, "headers": {**ours, **given}}
+
+
+def _refusal(response: requests.Response) -> MCPError:
+    """Return the error that an answer stands for."""
+    from ..mcp.jsonrpc import read_messages, read_result
+
+    for said in read_messages(response.text):
+        try:
+            read_result(said, status=response.status_code)
+        except MCPError as refusal:
+            return refusal
+    return MCPError("The server refused the request.", status=response.status_code)

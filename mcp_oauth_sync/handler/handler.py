@@ -141,32 +141,40 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
             signed = Signed(authorizer, header, repeats=1 if retry_on_401 else 0)
             return self._session.request(method, url, auth=signed, **settings)
 
-        bare = url == server_url and is_bare(method, kwargs)
-        response = say(self.mcp_session(server_name, server_url), send, kwargs) if bare else send(kwargs)
+        if url == server_url and is_bare(method, kwargs):
+            key = (server_name, server_url)
+
+            def make() -> MCPSession:
+                return self._sessions.get(key) or self._sessions.setdefault(key, self.mcp_session(*key))
+
+            response = say(make, send, kwargs, known=self._sessions.get(key))
+        else:
+            response = send(kwargs)
         response.raise_for_status()
         return response
 
     def mcp_session(self, server_name: str, server_url: str, **options: Any) -> MCPSession:
-        """Return a session that speaks MCP with the sign-in kept under a name.
+        """Return a new session that speaks MCP with the sign-in kept under a name.
 
         Args:
             server_name: Name of the sign-in.
             server_url: The MCP server.
-            options: As :class:`MCPSession` takes them, but ``auth`` and ``session``. Without any, the same session is
-                returned every time.
+            options: As :class:`MCPSession` takes them, but ``auth`` and ``session``.
 
         Raises:
             InsecureURLError: ``server_url`` is neither https nor on the loopback interface.
+            ValueError: As :class:`MCPSession`.
+
+        Example::
+
+            with handler.mcp_session("notion", "https://mcp.notion.com/mcp") as mcp:
+                print([tool.name for tool in mcp.list_tools()])
         """
         from ..mcp.session import MCPSession
 
-        key = (server_name, server_url)
-        if not options and key in self._sessions:
-            return self._sessions[key]
         authorizer = self._authorizer(server_name, server_url)
         signed = SignedRequests(server_url, plain_prefix(server_url), authorizer, authorizer.http, own_way=True)
-        made = MCPSession(server_url, auth=signed, session=self._session, **options)
-        return made if options else self._sessions.setdefault(key, made)
+        return MCPSession(server_url, auth=signed, session=self._session, **options)
 
     def clear_tokens(self, server_name: str) -> bool:
         """Remove the tokens kept under a name, telling no server; tell whether there were any.

@@ -24,6 +24,22 @@ class Dressing(Operations):
         """Forget what was agreed with the server: the next call agrees anew, and a session there begins anew."""
         self._agreement.renew()
 
+    def improve(self, sent: Mapping[str, str], refusal: MCPError) -> bool:
+        """Tell whether a refused message has a chance when it is dressed again, because the server is agreed with anew.
+
+        Args:
+            sent: The headers it was sent with.
+            refusal: How the server refused it.
+
+        Raises:
+            MCPError: The server and we have no revision in common any more.
+            OAuthError: No good token could be got; the subclass says why.
+        """
+        terms = self._agreement.terms()
+        if terms.channel.session_id != sent.get("Mcp-Session-Id"):
+            return True  # another message was refused before, and there is another session by now
+        return self._agreement.improve(terms, refusal)
+
     def dress(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return a JSON-RPC message of your own as this server wants it, and the headers to send it with.
 
