@@ -63,9 +63,8 @@ class _Counted(ScriptedMcp):
     def forever(self, *pieces: bytes, beat: bytes = b"") -> Iterator[bytes]:
         """Yield these pieces, then a beat again and again or nothing, until the client leaves or the test ends."""
         yield from pieces
-        assert self._machine is not None
         machine = self._machine
-        while not self.release.wait(0.005) and not machine.is_left():
+        while machine is not None and not self.release.wait(0.005) and not machine.is_left():
             if beat:
                 yield beat
 
