@@ -15,12 +15,15 @@ from mcp_oauth_sync import MCPSession
 from mcp_oauth_sync.exceptions import MCPError, MCPTimeoutError
 from mcp_oauth_sync.mcp import http_sse
 from mcp_oauth_sync.mcp.wire import BrokenOff
+from tests.real.everything import EverythingServer, everything_sse
 from tests.scene import Scene
 from tests.servers import Reply, hang, html_reply, json_reply
 
 from .both_eras import StatelessServer, refuse, said
 from .script import EVENTS, event, result
 from .sse_server import SseServer
+
+__all__ = ["everything_sse"]
 
 GREETING = ["POST /sse", "POST /sse", "GET", "initialize", "notifications/initialized"]
 SOON = 5.0
@@ -366,3 +369,20 @@ def test_a_stream_may_be_all_that_wants_a_sign_in() -> None:
         [first, *_] = scene.mcp.requests("/sse", "GET")
         assert first.status == 401
         assert json.loads(server.requests("/messages")[0].body)["method"] == "initialize"
+
+
+# A real server
+
+
+@pytest.mark.npm_server
+def test_the_reference_server_is_spoken_to_over_its_older_transport(everything_sse: EverythingServer) -> None:
+    with MCPSession(everything_sse.mcp_url, auth=None, timeout=30, elicit=lambda asked: {"name": "x"}) as mcp:
+        assert mcp.server.protocol_version in ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+        assert "echo" in [tool.name for tool in mcp.list_tools()]
+        assert mcp.call_tool("echo", {"message": "hi"}).text == "Echo: hi"
+        heard: list[float] = []
+        arguments = {"duration": 0.1, "steps": 2}
+        mcp.call_tool("trigger-long-running-operation", arguments, on_progress=lambda told: heard.append(told.progress))
+        assert heard == [1, 2]
+        assert "Name: x" in str(mcp.call_tool("trigger-elicitation-request"))
+        mcp.ping()
