@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sphinx.domains.python import PyObject
 
 import mcp_oauth_sync
+import mcp_oauth_sync.doctor
 import mcp_oauth_sync.mcp
 import mcp_oauth_sync.testing
 
@@ -71,7 +72,8 @@ pygments_dark_style = "github-dark"
 def public_names() -> dict[str, str]:
     """Return the public name of each class by the place it is written in."""
     found: dict[str, str] = {}
-    for module in (mcp_oauth_sync.exceptions, mcp_oauth_sync, mcp_oauth_sync.mcp, mcp_oauth_sync.testing):
+    rooms = (mcp_oauth_sync.mcp, mcp_oauth_sync.doctor, mcp_oauth_sync.testing)
+    for module in (mcp_oauth_sync.exceptions, mcp_oauth_sync, *rooms):
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isclass(value):

@@ -148,11 +148,21 @@ def detect() -> str:
         StoreUnavailableError: The one that is named or was used before cannot be used here.
         ValueError: The environment names one that does not exist.
     """
+    return explain()[0]
+
+
+def explain() -> tuple[str, dict[str, str]]:
+    """Return the name of the store that is taken here, and why those that were tried before it are not.
+
+    Raises:
+        StoreUnavailableError: The one that is named or was used before cannot be used here.
+        ValueError: The environment names one that does not exist.
+    """
     settings = StoreSettings()
     if settled(settings) is not None:
-        return _meant(settings) or _used_before() or _FILES
-    works, _ = _working(settings, first=True)
-    return next(iter(works), MEMORY)
+        return _meant(settings) or _used_before() or _FILES, {}
+    works, reasons = _working(settings, first=True)
+    return next(iter(works), MEMORY), reasons
 
 
 def choose(settings: StoreSettings) -> SecureTokenStore:

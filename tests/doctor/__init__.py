@@ -1,0 +1,1 @@
+"""The doctor: each check on records, and whole examinations of every server of the bench."""
