@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from .flag_values import (
@@ -62,6 +62,7 @@ def _as_itself() -> object:
     return ClientCredentialsGrant()
 
 
+WHO_ASKS, MET_HALFWAY = "who asks", "where a server has to be met halfway (remembered with the sign-in)"
 #: By the heading they stand under in the help.
 GROUPS: dict[str, tuple[Flag, ...]] = {
     "what to ask for": (
@@ -77,7 +78,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("--dpop", "dpop", "insist on tokens that are bound to a key", written="dpop=True"),
         Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", read_seconds),
     ),
-    "who asks": (
+    WHO_ASKS: (
         Flag("--client-id", "client_id", "a client registered by hand", "ID"),
         Flag("--client-document", "client_id_metadata_url", "a client-id metadata document", "URL"),
         Flag("--client-key", "client_key", "the client's private key, in PEM", "PATH", read_key),
@@ -119,7 +120,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("--bind", "callback_bind", "interface to listen on: 0.0.0.0 in a container", "ADDRESS", read_interface),
         Flag("--redirect-uri", "redirect_uri", "the whole redirect, when something forwards it here", "URI"),
     ),
-    "where a server has to be met halfway (remembered with the sign-in)": (
+    MET_HALFWAY: (
         Flag("--issuer", "issuer", "the authorization server, where the server names none", "URL", read_uri),
         Flag("--metadata-url", "metadata_url", "where the authorization server's metadata is", "URL", read_uri),
         Flag("--resource", "resource", "the resource to send, or the word none", "URI", read_resource),
@@ -140,9 +141,15 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
 }
 
 
-def add_auth_flags(parser: argparse.ArgumentParser) -> None:
-    """Let a parser understand them."""
-    for heading, flags in GROUPS.items():
+def add_auth_flags(parser: argparse.ArgumentParser, *, only: Collection[str] = ()) -> None:
+    """Let a parser understand them.
+
+    Args:
+        parser: The parser.
+        only: The headings of those that it is to understand; none at all stands for all.
+    """
+    for heading in only or GROUPS:
+        flags = GROUPS[heading]
         group = parser.add_argument_group(heading)
         for flag in flags:
             how: dict[str, Any] = {"metavar": flag.metavar, "type": flag.type}

@@ -8,6 +8,7 @@ from typing import Any
 from ..version import __version__
 from .auth_flags import add_auth_flags
 from .call_flags import CALL_EXAMPLES, add_call_flags
+from .doctor_flags import add_doctor
 from .flag_values import read_loopback, read_ports
 
 _EXAMPLES = """\
@@ -97,13 +98,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     moving = _add_moving(commands)
 
+    doctor = add_doctor(commands)
+
     demo = commands.add_parser(
         "demo",
         help="see it all at work",
         description="Start a real MCP server with OAuth on this computer, sign in to it, and show what happens.",
     )
     demo.add_argument("--no-browser", action="store_true", help="let the demo play the person, even with a screen")
-    kept = (auth, listing, tools, call, logout, clear, *moving)
+    kept = (auth, listing, tools, call, logout, clear, doctor, *moving)
     for command in kept:
         command.add_argument("--profile", type=_profile, metavar="PROFILE", help="the account, where there are several")
     for command in (*kept, document, demo):

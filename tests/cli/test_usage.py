@@ -24,6 +24,7 @@ COMMANDS = {
     "client-document": ("--url", "--check", "--ports", "--name", "--redirect-uri", "--host", "--output"),
     "tools": ("NAME", "[URL]", "--long", "--json"),
     "call": ("NAME", "TOOL", "[ARGUMENT ...]", "--url", "--json", "--output", "--timeout", "name=value", "@FILE"),
+    "doctor": ("URL|NAME", "--offline", "--register", "--json", "--trace", "--assume-pkce", "--client-id"),
     "logout": ("NAME",),
     "clear": ("NAME",),
     "export": ("NAME", "--to", "--password-file", "--keep", "--output"),
