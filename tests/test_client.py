@@ -6,15 +6,17 @@ import inspect
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
+import attrs
 import pytest
 import requests
 
-from mcp_oauth_sync import CallbackPrompt, MCPOAuthClient, SignInOptions
+from mcp_oauth_sync import CallbackPrompt, MCPOAuthClient, ServerRecord, SignInOptions
 from mcp_oauth_sync.exceptions import (
     AuthorizationError,
     DiscoveryError,
     InsecureURLError,
     InvalidRedirectError,
+    MetadataMismatchError,
     RefreshRejectedError,
     RegistrationRequiredError,
     TokenExchangeError,
@@ -323,6 +325,71 @@ def test_a_client_registered_by_hand_renews_a_refresh_token_that_the_caller_kept
     tokens = scene.client(options=options).refresh_token(kept)
     assert scene.az.is_active(tokens.access_token)
     assert scene.az.resource_of(tokens.access_token) == scene.url
+
+
+def bare(scene: Scene) -> ServerRecord:
+    """Sign in, and return what is known of it by who keeps tokens and client only."""
+    client = scene.client()
+    client.authorize()
+    registration = client.record.registration
+    assert registration is not None
+    scene.forget_log()
+    registration = attrs.evolve(registration, issuer=None)
+    return ServerRecord(server_url=scene.url, tokens=client.tokens, registration=registration)
+
+
+def test_a_record_is_completed_by_what_the_servers_say_and_nothing_of_it_is_sent(scene: Scene) -> None:
+    client = scene.client(record=bare(scene))
+    record = client.complete()
+    assert record.can_refresh()
+    assert record.registration is not None
+    assert record.issuer == record.registration.issuer == scene.az.issuer
+    assert (record.resource, record.token_endpoint) == (scene.url, scene.az.endpoint("token"))
+    assert record.revocation_endpoint == scene.az.endpoint("revoke")
+    assert client.record is record
+    assert [exchange.method for exchange in scene.az.log] == ["GET"]
+    assert set(scene.mcp.tokens_seen) == {None}
+    assert scene.az.is_active(client.refresh_token().access_token)
+
+
+def test_the_challenge_of_the_server_says_where_its_metadata_is(scene: Scene) -> None:
+    scene.mcp.prm_at = {"custom"}
+    assert scene.client(record=bare(scene)).complete().issuer == scene.az.issuer
+
+
+def test_a_record_that_is_complete_is_left_as_it_is_and_nobody_is_asked(scene: Scene) -> None:
+    record = scene.client(record=bare(scene)).complete()
+    scene.forget_log()
+    assert scene.client(record=record).complete() is record
+    assert (scene.mcp.log, scene.az.log) == ([], [])
+
+
+@pytest.mark.parametrize("bound", ["record", "client"])
+def test_a_record_of_another_issuer_is_not_completed(scene: Scene, bound: str) -> None:
+    record = bare(scene)
+    assert record.registration is not None
+    if bound == "record":
+        record = attrs.evolve(record, issuer="https://another.example.com")
+    else:
+        client = attrs.evolve(record.registration, issuer="https://another.example.com")
+        record = attrs.evolve(record, registration=client)
+    completing = scene.client(record=record)
+    with pytest.raises(MetadataMismatchError):
+        completing.complete()
+    assert completing.record == record
+
+
+def test_without_a_token_endpoint_or_with_a_guessed_one_a_record_stays_incomplete(scene: Scene) -> None:
+    record = bare(scene)
+    scene.az.metadata_overrides = {"token_endpoint": ABSENT}
+    with pytest.raises(DiscoveryError, match="does not say where its tokens are renewed"):
+        scene.client(record=record).complete()
+    scene.az.metadata_overrides = {}
+    scene.az.serve_at, scene.mcp.prm_at = set(), set()
+    guessing = scene.client(record=record)
+    with pytest.raises(DiscoveryError, match="does not say where its tokens are renewed"):
+        guessing.complete()
+    assert guessing.record == record
 
 
 @pytest.mark.parametrize("fault", [None, ABSENT])

@@ -10,6 +10,7 @@ from ..stores import TokenManager
 from ..stores.sealed_text import LONGEST, PASSWORD, kind_of
 from ..urls import without_query
 from .accounts import manager_for
+from .import_flags import misused
 from .output import say
 from .passwords import find_password
 from .reading import read_text
@@ -17,6 +18,13 @@ from .reading import read_text
 
 def run(options: argparse.Namespace) -> int:
     """Import it, and say what it is."""
+    if defect := misused(options):
+        say(f"error: {defect}")
+        return 2
+    if options.source is not None:
+        from .import_chuk import take_over
+
+        return take_over(options)
     manager, sealed = manager_for(options), _sealed(options.file)
     means = {}
     if kind_of(sealed) == PASSWORD:

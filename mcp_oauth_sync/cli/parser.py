@@ -10,6 +10,7 @@ from .auth_flags import add_auth_flags
 from .call_flags import CALL_EXAMPLES, add_call_flags
 from .doctor_flags import add_doctor
 from .flag_values import read_loopback, read_ports
+from .import_flags import add_import_flags
 
 _EXAMPLES = """\
 examples:
@@ -137,6 +138,7 @@ def _add_moving(commands: argparse._SubParsersAction[_Mixed]) -> list[argparse.A
     importing.add_argument("file", metavar="FILE", nargs="?", help="where it is (default: standard input)")
     importing.add_argument("--name", metavar="NAME", help="what to call it (default: as it was called there)")
     _add_password(importing)
+    add_import_flags(importing)
 
     receive = commands.add_parser(
         "receive",

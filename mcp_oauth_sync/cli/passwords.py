@@ -16,26 +16,34 @@ _LONGEST = 4096
 _TRIES = 3
 
 
-def find_password(file: str | None, *, twice: bool) -> str:
+def find_password(
+    file: str | None,
+    *,
+    twice: bool,
+    variable: str = EXPORT_PASSWORD_VARIABLE,
+    what: str = "the sealed sign-in",
+) -> str:
     """Return the password.
 
     Args:
         file: Its first line is the password; None looks in the environment, then asks at the terminal.
         twice: Whether a person has to say it a second time: nothing else would tell a slip of the finger.
+        variable: Where to look in the environment.
+        what: What it opens, for messages.
 
     Raises:
         TokenStorageError: There is none.
     """
     if file is not None:
         return _first_line(Path(file))
-    if given := os.environ.get(EXPORT_PASSWORD_VARIABLE):
+    if given := os.environ.get(variable):
         return Secret(given)
     if not _somebody_there():
         raise TokenStorageError(
-            "The sealed sign-in needs a password, and nobody is there to ask for it.",
-            hint=f"Set {EXPORT_PASSWORD_VARIABLE}, or use --password-file.",
+            f"{what[:1].upper()}{what[1:]} needs a password, and nobody is there to ask for it.",
+            hint=f"Set {variable}, or use --password-file.",
         )
-    return _asked(twice=twice)
+    return _asked(what, twice=twice)
 
 
 def _first_line(path: Path) -> str:
@@ -65,12 +73,12 @@ def _somebody_there() -> bool:
     return True
 
 
-def _asked(*, twice: bool) -> str:
+def _asked(what: str, *, twice: bool) -> str:
     from getpass import getpass
 
     with suppress(EOFError):
         for _ in range(_TRIES):
-            password = Secret(getpass("Password of the sealed sign-in: ", sys.stderr))
+            password = Secret(getpass(f"Password of {what}: ", sys.stderr))
             if not password:
                 say("It must not be empty.")
             elif not twice or Secret(getpass("The same once more: ", sys.stderr)) == password:

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from ..exceptions import AuthorizationError, InsecureURLError, RegistrationError, RevocationError
+from ..exceptions import AuthorizationError, DiscoveryError, InsecureURLError, RegistrationError, RevocationError
 from ..grants.base import Grant
 from ..grants.patience import BACKOFF
 from ..grants.refresh_token import nothing_to_refresh_with, renew
 from ..models.metadata import AuthorizationServerMetadata
+from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
 from ..protocol.presented import require_same_origin
 from ..protocol.proofs import Proofs
 from ..protocol.revocation import revoke_token
 from ..protocol.server_metadata import same_issuer
 from ..sign_in import SignIn
+from ..urls import without_query
 from .planning import PlanningClient
 
 logger = logging.getLogger(__name__)
@@ -82,20 +84,50 @@ class RenewingClient(PlanningClient):
             held = attrs.evolve(held or OAuthTokens(access_token="", scope=None), refresh_token=refresh_token)
         if held is None or not held.refresh_token or registration is None:
             raise nothing_to_refresh_with()
-        record = attrs.evolve(self.record, tokens=held, registration=registration)
-        if record.token_endpoint is None:
-            server = self.authorization_server or self.discover_authorization_server()
-            self._require_issuer(server)
-            switches = self._concede(server)
-            record = attrs.evolve(
-                record,
-                issuer=server.issuer,
-                resource=self.resource,
-                token_endpoint=server.token_endpoint,
-                revocation_endpoint=server.revocation_endpoint,
-                switches=switches,
-            )
+        record = self._with_endpoints(attrs.evolve(self.record, tokens=held, registration=registration))
         return self._keep(renew(self.http, record, extra=self.options.token_params, proofs=self._proofs(record)))
+
+    def complete(self) -> ServerRecord:
+        """Find out what the record lacks for a refresh in a later process; bind what it holds to that issuer.
+
+        Returns:
+            The record. One that knows its token endpoint is left as it is, and nobody is asked.
+
+        Raises:
+            DiscoveryError: The authorization server cannot be found out, or publishes nothing about itself.
+            MetadataMismatchError: The record is of another authorization server than the one found out.
+            InsecureURLError: A URL may not be contacted.
+        """
+        if self.record.token_endpoint is None:
+            self._hear_challenge(None)
+            record = self._with_endpoints(self.record)
+            if record.token_endpoint is None or (self.authorization_server and self.authorization_server.guessed):
+                raise DiscoveryError(
+                    f"{without_query(self.server_url)} does not say where its tokens are renewed.",
+                    hint="Sign in there anew.",
+                    url=without_query(self.server_url),
+                    tried=self.tried,
+                )
+            if record.registration is not None:
+                record = attrs.evolve(record, registration=attrs.evolve(record.registration, issuer=record.issuer))
+            self.record, self.registration = record, record.registration
+        return self.record
+
+    def _with_endpoints(self, record: ServerRecord) -> ServerRecord:
+        """Return a record with the endpoints of its authorization server, which is found out if need be."""
+        if record.token_endpoint is not None:
+            return record
+        server = self.authorization_server or self.discover_authorization_server()
+        self._require_issuer(server)
+        switches = self._concede(server)
+        return attrs.evolve(
+            record,
+            issuer=server.issuer,
+            resource=self.resource,
+            token_endpoint=server.token_endpoint,
+            revocation_endpoint=server.revocation_endpoint,
+            switches=switches,
+        )
 
     def headers(self, method: str = "GET", url: str | None = None) -> dict[str, str]:
         """Return the headers for one request with the tokens held: ``Authorization``, and ``DPoP`` where they need it.

@@ -58,12 +58,31 @@ class ArrivingSignIns(SignIns):
         parcel, received = self._opened(sealed, name, password, private_key)
         name, record = name or received or parcel.name, attrs.evolve(parcel.record, moved_at=None)
         _require_usable(record, server_url)
+        self.take_over(name, record, replace=replace)
+        if received is not None:
+            self._forget_key(received)
+        return name
+
+    def take_over(self, name: str, record: ServerRecord, *, replace: bool = False) -> None:
+        """Keep a sign-in that comes from elsewhere, and let it be found by its server's URL too.
+
+        Args:
+            name: What to call it.
+            record: Everything it left behind.
+            replace: Whether to give up another sign-in that has the name.
+
+        Raises:
+            TokenStorageError: The name is taken, or it could not be stored. Nothing was changed.
+        """
         with self.exclusive(name):
             if not replace:
                 self._require_free(name, record)
             self.save_record(name, record)
-        self._tidy_up(record.server_url, name, received)
-        return name
+        try:
+            if record.server_url:
+                self.link(record.server_url, name)
+        except TokenStorageError as failure:  # the sign-in itself is stored
+            logger.warning("%s", failure.message)
 
     def receiving_key(self, name: str) -> str:
         """Return the public key to seal a sign-in to that is to come here; its private key is kept in the store.
@@ -139,13 +158,10 @@ class ArrivingSignIns(SignIns):
             name=name,
         )
 
-    def _tidy_up(self, server_url: str, name: str, received: str | None) -> None:
-        """Let the sign-in be found by its server's URL too, and forget the key it came with; it is stored itself."""
+    def _forget_key(self, received: str) -> None:
+        """Forget the key that a sign-in came with; it is stored itself."""
         try:
-            if server_url:
-                self.link(server_url, name)
-            if received is not None:
-                self.store.delete_generic(received, namespace=self._keys)
+            self.store.delete_generic(received, namespace=self._keys)
         except TokenStorageError as failure:
             logger.warning("%s", failure.message)
 
