@@ -114,6 +114,7 @@ def run_python(
     replaced: Mapping[str, str],
     environment: Mapping[str, str] | None = None,
     decision: str = "allow",
+    typed: Iterable[tuple[str, str]] = (),
 ) -> Ran:
     """Run blocks one after the other in a fresh interpreter, with a person at a terminal and a browser.
 
@@ -123,6 +124,7 @@ def run_python(
         replaced: What to put in the place of what stands in the text.
         environment: Further variables.
         decision: The button pressed in the browser: allow or deny.
+        typed: Patterns to wait for on standard output, and what to type then.
     """
     listed = list(code)
     for old, new in replaced.items():
@@ -135,6 +137,9 @@ def run_python(
     with Terminal(
         program=python, environment={"BROWSER": variable, **(environment or {})}, out=True, cwd=folder
     ) as terminal:
+        for question, keys in typed:
+            terminal.read_until(question, output=True)
+            terminal.press(keys)
         status = terminal.end()
     printed: list[list[str]] = []
     for line in terminal.output.decode().splitlines():

@@ -132,10 +132,10 @@ class Terminal:
             self.process.stdout.close()
         os.close(self._master)
 
-    def read_until(self, pattern: str) -> re.Match[str]:
-        """Wait until the screen shows something, and return the match."""
+    def read_until(self, pattern: str, *, output: bool = False) -> re.Match[str]:
+        """Wait until the screen shows something, or standard output where that is apart, and return the match."""
         deadline = time.monotonic() + PATIENCE
-        while not (found := re.search(pattern, self.screen)):
+        while not (found := re.search(pattern, self.output.decode() if output else self.screen)):
             assert self._read(deadline), f"it ended without showing {pattern!r}:\n{self.screen}"
         return found
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.mcp.script import EVENTS, ScriptedMcp, error, event, result
-from tests.servers import Reply, json_reply
+from tests.servers import Exchange, Reply, json_reply
 
 from .conftest import Scene
 from .terminal import OBEYED, PATIENCE, Terminal, closed_pipe, run, run_here, run_into
@@ -43,6 +43,9 @@ class Shop(ScriptedMcp):
         super().__init__(tools_list=self._list, tools_call=lambda message: json_reply(result(message, self.gives)))
         self.tools: list[dict[str, Any]] = [{"name": "order"}, {"name": "refund"}]
         self.gives: dict[str, Any] = {"content": [text("done")]}
+
+    def _serve(self, exchange: Exchange) -> Reply:
+        return super()._serve(exchange) if "method" in exchange.json() else Reply(202)
 
     def _list(self, message: dict[str, Any]) -> Reply:
         return json_reply(result(message, {"tools": self.tools}))
@@ -245,6 +248,21 @@ def test_a_refusal_is_1_and_one_line(shop: Shop, call: Call) -> None:
     assert OBEYED.findall(err) == []
 
 
+def test_a_server_that_asks_all_the_same_is_told_of_with_what_to_do(shop: Shop, call: Call) -> None:
+    asked = {"method": "elicitation/create", "params": {"message": "Sure?"}}
+    shop.gives = {"resultType": "input_required", "inputRequests": {"a": asked}}
+    done = call("order")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.splitlines()[-1] == "hint: Run it at a terminal, where you can answer what the server asks."
+
+
+def test_an_authorization_server_that_is_not_secure_is_no_wrong_usage(scene: Scene) -> None:
+    scene.mcp.authorization_servers = ["http://login.example.com"]
+    with Terminal("call", "notes", "echo", "--url", scene.url, out=True) as terminal:
+        assert terminal.end() == 1
+    assert "error: " in terminal.screen
+
+
 @pytest.mark.parametrize("said", ["a result", "an error"])
 def test_an_unknown_tool_is_told_with_the_nearest_one(shop: Shop, call: Call, said: str) -> None:
     shop.gives = {"content": [text("Unknown tool: ordr")], "isError": True}
@@ -267,6 +285,12 @@ def test_a_tool_that_is_not_listed_is_called_and_its_failure_is_its_own(shop: Sh
     shop.gives = {"content": [text("out of stock")], "isError": True}
     shop.script["tools_list"] = lambda message: json_reply(error(message, -32601, "Method not found"))
     assert call("hidden").err == "error: out of stock\n"
+
+
+def test_what_was_looked_up_before_is_not_looked_up_again(shop: Shop, call: Call) -> None:
+    shop.gives = {"content": [text("sold out")], "isError": True}
+    assert call("order", "a=b").err == "error: sold out\n"
+    assert shop.methods.count("tools/list") == 1
 
 
 def test_arguments_that_a_server_refuses_are_told_with_what_the_tool_takes(shop: Shop, call: Call) -> None:
@@ -331,6 +355,19 @@ def test_progress_is_one_line_that_is_written_over_at_a_terminal(shop: Shop) -> 
     assert first == "1/2 " + "長い" * 18 + "長"  # 78 of 79 columns: these letters take two
     assert second == f"2/2 short{' ' * (78 - 9)}"
     assert done == "done"
+
+
+def test_a_question_begins_a_line_of_its_own(shop: Shop) -> None:
+    form = {"message": "Sure?", "requestedSchema": {"type": "object", "properties": {}}}
+    working(shop, progress(1, "packing"), {"id": "q", "method": "elicitation/create", "params": form})
+    with Terminal("call", "x", "order", "--url", shop.mcp_url) as terminal:
+        terminal.read_until(r"Answer\? .*\) ")
+        terminal.press("d\r")
+        assert terminal.end() == 0
+    assert "\r1/2 packing\n\n127.0.0.1" in terminal.screen
+    assert {"jsonrpc": "2.0", "id": "q", "result": {"action": "decline"}} in [
+        exchange.json() for exchange in shop.log if exchange.body
+    ]
 
 
 def test_a_servers_log_is_shown_to_who_asks_for_details(shop: Shop, call: Call) -> None:

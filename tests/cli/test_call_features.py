@@ -104,6 +104,12 @@ def test_progress_values_and_failures_of_a_real_server(sdk_features: SdkFeatures
     assert call(sdk_features, "count", "steps=few").status == 2
 
 
+def test_every_line_of_a_servers_log_is_shown_to_who_asks_for_details(sdk_features: SdkFeatures) -> None:
+    done = call(sdk_features, "talk", "--verbose")
+    assert (done.status, done.out) == (0, "said\n")
+    assert re.findall(r"(?m)^(\w+) talk: ", done.err) == ["debug", "info", "error"]
+
+
 def test_text_that_no_header_can_carry_is_wrong_usage(sdk_features: SdkFeatures) -> None:
     done = call(sdk_features, "weather", '{"city": "\\ud800"}')
     assert (done.status, done.out) == (2, "")

@@ -39,6 +39,13 @@ class Confirmation(BaseModel):
     sure: bool
 
 
+class Page(BaseModel):
+    """A form of texts alone."""
+
+    title: str
+    author: str = "Ada"
+
+
 class Weather(BaseModel):
     """Structured output."""
 
@@ -52,6 +59,10 @@ Answer = ElicitationResult[Guest]
 
 def ask_who_comes() -> Elicit[Guest]:
     return Elicit("Who comes?", Guest)
+
+
+def ask_for_a_page() -> Elicit[Page]:
+    return Elicit("What is the new page?", Page)
 
 
 def ask_whether_sure(guest: Annotated[Guest, Resolve(ask_who_comes)]) -> Elicit[Confirmation]:
@@ -104,6 +115,14 @@ def add_tools(server: MCPServer[Any], state: dict[str, str]) -> None:
         return f"counted to {steps}"
 
     @server.tool()
+    async def search(query: str, ctx: Context[Any, Any]) -> str:
+        """Tell of progress, log a line, and find something."""
+        await ctx.report_progress(1, 2, "reading")
+        await ctx.log("info", "two pages to read", logger_name="search")
+        await ctx.report_progress(2, 2, "found")
+        return f"A page about the {query}."
+
+    @server.tool()
     async def talk(ctx: Context[Any, Any]) -> str:
         """Log a line at each of some levels."""
         for level in LEVELS:
@@ -151,6 +170,11 @@ def add_questions(server: MCPServer[Any]) -> None:
         if isinstance(answer, AcceptedElicitation):
             return answer.data.model_dump_json()
         return answer.action
+
+    @server.tool()
+    def new_page(page: Annotated[Page, Resolve(ask_for_a_page)]) -> str:
+        """Ask with a form of texts."""
+        return f"{page.title}, by {page.author}"
 
     @server.tool()
     def book_surely(
