@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import AuthorizationServer, McpServer
+from tests.servers import AuthorizationServer, McpServer, speech
 
 from .blocks import DOCS, EXAMPLE, ROOT, at, blocks, run_python, runnable
 from .cli.terminal import Terminal, stand_in_browser
@@ -22,7 +22,9 @@ NOT_RUN = 0
 
 
 @pytest.fixture
-def servers() -> Iterator[tuple[AuthorizationServer, McpServer]]:
+def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AuthorizationServer, McpServer]]:
+    search = {"name": "search", "inputSchema": {"type": "object", "properties": {"query": {"type": "string"}}}}
+    monkeypatch.setattr(speech, "TOOLS", [*speech.TOOLS, search])
     with AuthorizationServer() as az, McpServer(az) as mcp:
         yield az, mcp
         assert az.violations == []

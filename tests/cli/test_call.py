@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from mcp_oauth_sync.cli.call_output import as_json
+from mcp_oauth_sync.exceptions import MCPError
 from tests.mcp.script import EVENTS, ScriptedMcp, error, event, result
 from tests.servers import Exchange, Reply, json_reply
 
@@ -151,6 +153,14 @@ def test_a_result_without_a_bottom_is_an_error(shop: Shop, call: Call) -> None:
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith("error: ")
     assert "Traceback" not in done.err
+
+
+def test_what_is_too_deep_to_be_written_as_json_is_an_error_of_ours() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(MCPError, match="nested too deeply"):
+        as_json(deep)
 
 
 def test_a_reader_who_has_gone_away_ends_it_quietly(shop: Shop) -> None:
