@@ -11,7 +11,7 @@ from typing import Any
 from ..exceptions import MCPError, MCPTimeoutError, OAuthError, printable
 from ..mcp.content import ToolResult
 from ..mcp.elicitation import Elicitation, ElicitationReply
-from ..mcp.jsonrpc import METHOD_NOT_FOUND, MISSING_CAPABILITY
+from ..mcp.jsonrpc import METHOD_NOT_FOUND, MISSING_CAPABILITY, URL_ELICITATION_REQUIRED
 from ..mcp.records import Tool
 from ..mcp.session import MCPSession
 from .call_arguments import Given, Misuse, explain
@@ -90,7 +90,8 @@ class _Call:
             return self._hint(mcp, arguments_are_wrong=True) or error.hint
         if isinstance(error, MCPTimeoutError):
             return "Try again later, or wait longer with --timeout SECONDS."
-        if not self.asks and (error.code == MISSING_CAPABILITY or "elicit=" in (error.hint or "")):
+        wants_a_person = error.code in (MISSING_CAPABILITY, URL_ELICITATION_REQUIRED) or "elicit=" in (error.hint or "")
+        if wants_a_person and not self.asks:
             return "Run it at a terminal, where you can answer what the server asks."
         return error.hint
 

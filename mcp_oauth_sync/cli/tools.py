@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from ..exceptions import printable
 from ..mcp.records import Tool
 from .call_output import as_json
 from .connection import open_session
@@ -31,6 +30,6 @@ def _show_parameters(tool: Tool) -> None:
     takes = read_parameters(tool.input_schema)
     for parameter in takes.parameters.values():
         said = f"{parameter}: {parameter.description}" if parameter.description else str(parameter)
-        data(wrapped(printable(said, 700), "    ", hanging=4))
+        data(wrapped(said, "    ", hanging=4))
     if takes.others:
         data("    (and others)" if takes.parameters else "    (anything)")

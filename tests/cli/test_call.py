@@ -16,7 +16,7 @@ import pytest
 from mcp_oauth_sync.cli.call_output import as_json
 from mcp_oauth_sync.exceptions import MCPError
 from tests.mcp.script import EVENTS, ScriptedMcp, error, event, result
-from tests.servers import Exchange, Reply, json_reply
+from tests.servers import Reply, json_reply
 
 from .conftest import Scene
 from .terminal import OBEYED, PATIENCE, Terminal, closed_pipe, run, run_here, run_into
@@ -45,9 +45,6 @@ class Shop(ScriptedMcp):
         super().__init__(tools_list=self._list, tools_call=lambda message: json_reply(result(message, self.gives)))
         self.tools: list[dict[str, Any]] = [{"name": "order"}, {"name": "refund"}]
         self.gives: dict[str, Any] = {"content": [text("done")]}
-
-    def _serve(self, exchange: Exchange) -> Reply:
-        return super()._serve(exchange) if "method" in exchange.json() else Reply(202)
 
     def _list(self, message: dict[str, Any]) -> Reply:
         return json_reply(result(message, {"tools": self.tools}))
@@ -259,6 +256,8 @@ def test_a_refusal_is_1_and_one_line(shop: Shop, call: Call) -> None:
 
 
 def test_a_server_that_asks_all_the_same_is_told_of_with_what_to_do(shop: Shop, call: Call) -> None:
+    about = {"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {}}
+    shop.script["server_discover"] = lambda message: json_reply(result(message, about))
     asked = {"method": "elicitation/create", "params": {"message": "Sure?"}}
     shop.gives = {"resultType": "input_required", "inputRequests": {"a": asked}}
     done = call("order")
@@ -375,9 +374,7 @@ def test_a_question_begins_a_line_of_its_own(shop: Shop) -> None:
         terminal.press("d\r")
         assert terminal.end() == 0
     assert "\r1/2 packing\n\n127.0.0.1" in terminal.screen
-    assert {"jsonrpc": "2.0", "id": "q", "result": {"action": "decline"}} in [
-        exchange.json() for exchange in shop.log if exchange.body
-    ]
+    assert {"jsonrpc": "2.0", "id": "q", "result": {"action": "decline"}} in shop.replies
 
 
 def test_a_servers_log_is_shown_to_who_asks_for_details(shop: Shop, call: Call) -> None:
@@ -406,4 +403,4 @@ def test_an_interruption_is_130_and_leaves_no_file(shop: Shop, tmp_path: Path) -
         assert terminal.end() == 130
     assert terminal.screen.endswith("interrupted\n")
     assert list(tmp_path.glob("f")) == []
-    assert "notifications/cancelled" in [exchange.json()["method"] for exchange in shop.log if exchange.body]
+    assert "notifications/cancelled" in shop.methods

@@ -84,9 +84,10 @@ def test_a_page_is_shown_and_gone_to_by_the_person(sdk_features: SdkFeatures) ->
 
 
 def test_where_nobody_can_be_asked_the_server_is_told_so_and_the_person_what_to_do(sdk_features: SdkFeatures) -> None:
-    done = call(sdk_features, "book")
-    assert (done.status, done.out) == (1, "")
-    assert done.err.splitlines()[-1] == "hint: Run it at a terminal, where you can answer what the server asks."
+    for tool in ("book", "members_only"):
+        done = call(sdk_features, tool)
+        assert (done.status, done.out) == (1, "")
+        assert done.err.splitlines()[-1] == "hint: Run it at a terminal, where you can answer what the server asks."
     with at_terminal(sdk_features, "book", "-") as terminal:  # what is typed there is JSON
         answer(terminal, ("Ctrl-D on a line of its own.\n", "{}\r\x04"))
         assert terminal.end() == 1
