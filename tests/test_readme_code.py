@@ -51,7 +51,7 @@ def test_every_command_of_ours_runs_after_those_before_it(
     lines = [line for block in found for line in block.code.splitlines() if line.startswith("mcp-oauth-sync ")]
     assert lines
     for line in lines:
-        arguments = shlex.split(line.replace(EXAMPLE, mcp.url))[1:]
+        arguments = shlex.split(line.replace(EXAMPLE, mcp.url), comments=True)[1:]
         with Terminal(*arguments, environment={"BROWSER": variable}, cwd=tmp_path) as terminal:
             assert terminal.end() == 0, terminal.screen
     assert len(opened.read_text().splitlines()) == sum(line.split()[1] == "auth" for line in lines)
