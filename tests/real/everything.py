@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -97,6 +98,13 @@ class EverythingServer:
                 return True
             time.sleep(0.02)
         return False
+
+    def restart(self) -> None:
+        """Kill it, and start another one on the same port: it knows of nothing that was."""
+        assert self._process is not None, "it does not run"
+        self._signal(self._process, signal.SIGKILL)
+        self._process.wait()
+        assert self._start(urlsplit(self.mcp_url).port or 0), self.output
 
     def stop(self) -> None:
         """End it and all that it started, politely and then surely."""

@@ -41,15 +41,15 @@ class Tls:
 class ServerProcess:
     """One process of a server: started when made, and gone after :meth:`stop`."""
 
-    def __init__(self, *arguments: str, module: str = "mcp_oauth_sync.cli.demo_server") -> None:
-        """Start ``python -m MODULE 0 ARGUMENTS`` and wait until it listens.
+    def __init__(self, *arguments: str, module: str = "mcp_oauth_sync.cli.demo_server", port: int = 0) -> None:
+        """Start ``python -m MODULE PORT ARGUMENTS`` and wait until it listens; port 0 takes a free one.
 
         Raises:
             RuntimeError: It ended, or did not say READY in time; the message holds what it wrote.
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  stop() closes it
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, "0", *arguments],
+            [sys.executable, "-m", module, str(port), *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

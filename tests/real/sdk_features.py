@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -36,9 +37,19 @@ class SdkFeatures:
         self._process: ServerProcess | None = None
 
     def __enter__(self) -> SdkFeatures:
-        self._process = ServerProcess(*self._flags, module="tests.real.sdk_server")
-        self.mcp_url = self._process.url
+        self._start(0)
         return self
+
+    def _start(self, port: int) -> None:
+        self._process = ServerProcess(*self._flags, module="tests.real.sdk_server", port=port)
+        self.mcp_url = self._process.url
+
+    def restart(self) -> None:
+        """Kill it, and start another one on the same port: it knows of nothing that was."""
+        assert self._process is not None, "it does not run"
+        self._process.process.kill()
+        self._process.stop()
+        self._start(urlsplit(self.mcp_url).port or 0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
