@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import attrs
@@ -53,7 +53,8 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
     What only Sphinx knows is passed over.
     """
-    document = publish_doctree(page.read_text(encoding="utf-8"), settings_overrides={"report_level": 5})
+    settings = {"report_level": 5, "halt_level": 5}
+    document = publish_doctree(page.read_text(encoding="utf-8"), str(page), settings_overrides=settings)
     found = []
     for block in document.findall(nodes.literal_block):
         classes = frozenset(block["classes"]) - {"code"}
@@ -113,8 +114,9 @@ def run_python(
     *,
     replaced: Mapping[str, str],
     environment: Mapping[str, str] | None = None,
-    decision: str = "allow",
     typed: Iterable[tuple[str, str]] = (),
+    ca: Path | None = None,
+    follow: Callable[[Terminal], object] | None = None,
 ) -> Ran:
     """Run blocks one after the other in a fresh interpreter, with a person at a terminal and a browser.
 
@@ -123,8 +125,9 @@ def run_python(
         folder: Where to run, and to put what is needed for it.
         replaced: What to put in the place of what stands in the text.
         environment: Further variables.
-        decision: The button pressed in the browser: allow or deny.
         typed: Patterns to wait for on standard output, and what to type then.
+        ca: A certificate authority that the browser trusts; None trusts no private one.
+        follow: What the person does at the terminal meanwhile; None does nothing.
     """
     listed = list(code)
     for old, new in replaced.items():
@@ -132,7 +135,7 @@ def run_python(
     program, given = folder / "runner.py", folder / "blocks.json"
     program.write_text(RUNNER)
     given.write_text(json.dumps(listed))
-    variable, opened = stand_in_browser(folder, decision)
+    variable, opened = stand_in_browser(folder, "allow", ca=ca)
     python = [sys.executable, str(program), str(given)]
     with Terminal(
         program=python, environment={"BROWSER": variable, **(environment or {})}, out=True, cwd=folder
@@ -140,6 +143,8 @@ def run_python(
         for question, keys in typed:
             terminal.read_until(question, output=True)
             terminal.press(keys)
+        if follow is not None:
+            follow(terminal)
         status = terminal.end()
     printed: list[list[str]] = []
     for line in terminal.output.decode().splitlines():

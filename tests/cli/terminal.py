@@ -184,13 +184,15 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def stand_in_browser(folder: Path, decision: str) -> tuple[str, Path]:
+def stand_in_browser(folder: Path, decision: str, *, ca: Path | None = None) -> tuple[str, Path]:
     """Return a value for BROWSER, and the file in which that browser notes what it was given to open.
 
     Args:
         folder: Where its program is put.
         decision: The button it presses: allow or deny.
+        ca: A certificate authority that it trusts; None trusts no private one.
     """
+    trusted = None if ca is None else str(ca)
     notes, program = folder / "opened", folder / "browser.py"
     program.write_text(
         "import sys\n"
@@ -198,6 +200,6 @@ def stand_in_browser(folder: Path, decision: str) -> tuple[str, Path]:
         "from tests.servers.person import Person\n"
         f"with open({str(notes)!r}, 'a') as file:\n"
         "    print(sys.argv[1], file=file)\n"
-        f"Person({decision!r})(sys.argv[1])\n"
+        f"Person({decision!r}, ca={trusted!r})(sys.argv[1])\n"
     )
     return f"{sys.executable} {program} %s", notes
