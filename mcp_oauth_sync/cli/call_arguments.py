@@ -88,7 +88,7 @@ class Given:
         return cls(words=found)
 
     def arguments(self, takes: Takes) -> dict[str, Any]:
-        """Return the arguments of the call.
+        """Return the arguments that the words are.
 
         Args:
             takes: What the tool takes.
@@ -96,8 +96,6 @@ class Given:
         Raises:
             Misuse: A parameter is unknown or missing, or a value is not what it takes.
         """
-        if self.document is not None:
-            return self.document
         for name in self.words:
             if name not in takes.parameters and not takes.others:
                 near = difflib.get_close_matches(name, takes.parameters, n=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import stat
@@ -202,6 +203,22 @@ def test_a_file_that_is_there_is_kept_and_the_tool_is_not_called(shop: Shop, cal
     assert path.read_text() == "mine"
     assert not (tmp_path / "elsewhere").exists()
     assert shop.log == []
+
+
+def test_bytes_that_do_not_fit_on_the_disk_leave_no_file(
+    shop: Shop, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    shop.gives = {"content": [text("look"), image()]}
+    # The store, whose files are written in the same way, is not touched by a call without a sign-in.
+    monkeypatch.setattr("mcp_oauth_sync.cli.new_file.os.fsync", full)
+    file = tmp_path / "f"
+    status, out, err = call("order", "--output", str(file))
+    assert (status, out) == (1, "look\n")
+    assert err.splitlines()[-1] == f"error: The file {file} cannot be written: No space left on device."
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,13 @@ def test_standard_input_that_is_no_text_is_wrong_usage(shop: Shop) -> None:
     assert shop.log == []
 
 
+def test_no_standard_input_at_all_is_wrong_usage(
+    shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert refused(shop, capsys, "-").err == "error: There is no standard input.\n"
+
+
 def test_an_object_typed_at_a_terminal_is_asked_for(shop: Shop) -> None:
     with Terminal("call", "x", "order", "-", "--url", shop.mcp_url, out=True) as terminal:
         terminal.read_until("Type a JSON object, then Ctrl-D on a line of its own.\n")

@@ -87,11 +87,15 @@ def test_any_schema_is_read_and_told_safely(schema: dict[str, Any]) -> None:
 
 
 def test_a_schema_that_multiplies_is_given_up() -> None:
-    """Each level refers to the next one a hundred times."""
+    """Each level refers to the next one a hundred times; others have no end."""
     levels = {f"l{n}": {"anyOf": [{"$ref": f"#/$defs/l{n + 1}"}] * 100} for n in range(50)}
     deep: dict[str, Any] = {}
     for _ in range(5000):
         deep = {"anyOf": [deep], "items": deep, "allOf": [deep]}
+    bottomless: list[Any] = []
+    for _ in range(100_000):
+        bottomless = [bottomless]
+    assert explained({"enum": [bottomless, 1]}) == "one of ..., 1"
     properties = {f"p{n}": {"$ref": "#/$defs/l0"} for n in range(100)}
     takes = read_parameters({"properties": {**properties, "deep": deep}, "$defs": levels})
     assert {parameter.explained for parameter in takes.parameters.values()} == {"anything"}
