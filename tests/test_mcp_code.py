@@ -5,13 +5,17 @@ A block that cannot be run says why in a comment above it (``.. not run: reason`
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .blocks import DOCS, at, blocks, run_python, runnable
+from .cli.terminal import Terminal
 from .real.sdk_features import SdkFeatures, sdk_features
+from .real.sdk_tools import PIXEL
 from .scene import Scene
 
 __all__ = ["sdk_features"]
@@ -38,6 +42,22 @@ def test_every_python_block_runs_after_those_before_it(scene: Scene, tmp_path: P
     assert len(ran.opened) == scene.az.exchanges == 2  # one sign-in by the URL, one by name
 
 
+def test_every_command_runs(scene: Scene, tmp_path: Path) -> None:
+    scene.oauth(name="example").sign_in()
+    found = [line for block in blocks(PAGE, "sh") for line in block.code.splitlines()]
+    ended = []
+    for line in found:
+        program, *arguments = shlex.split(line)
+        assert program == "mcp-oauth-sync"
+        with Terminal(*arguments, cwd=tmp_path, out=True) as terminal:
+            assert terminal.end() == 0, terminal.screen
+        ended.append(terminal.output.decode())
+    assert "    query (string, required)\n" in ended[0]
+    assert ended[1:3] == ["A page about the roadmap.\n", "counted to 2\n"]
+    assert json.loads(ended[3])["content"][0]["text"] == "A page about the roadmap."
+    assert (tmp_path / "picture.png").read_bytes() == PIXEL
+
+
 def test_every_block_is_run() -> None:
     assert [(block.section, block.reason) for block in blocks(PAGE) if block.reason is not None] == []
-    assert {language for block in blocks(PAGE) for language in block.languages} == {"python"}
+    assert {language for block in blocks(PAGE) for language in block.languages} == {"python", "sh"}
