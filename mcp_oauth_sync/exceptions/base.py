@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 def printable(text: object, limit: int = 200) -> str:
-    """Return text from a server made safe to show: no control or line-breaking characters, cut at ``limit``."""
+    """Return text from a server made safe to show: no control or line-breaking characters, and not too long.
+
+    Args:
+        text: What the server sent; anything else is made a text first.
+        limit: Characters after which it is cut.
+    """
     shown = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4])
     shown = " ".join(shown.split())
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."

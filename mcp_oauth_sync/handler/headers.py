@@ -66,7 +66,15 @@ class HeaderGiver(ABC):
     def prepare_headers_with_oauth_config(
         self, server_name: str, oauth_config: OAuthConfig, extra_headers: Mapping[str, str] | None = None
     ) -> dict[str, str]:
-        """Return headers with a good token from explicit endpoints. Raises as :meth:`ensure_authenticated`."""
+        """Return headers with a good token from explicit endpoints.
+
+        Args:
+            server_name: Name of the sign-in in the store.
+            oauth_config: The endpoints and the client.
+            extra_headers: Further headers; None adds none.
+
+        Raises as :meth:`ensure_authenticated`.
+        """
         tokens = self.ensure_authenticated(server_name, oauth_config)
         return _joined(extra_headers, {"Authorization": tokens.get_authorization_header()})
 

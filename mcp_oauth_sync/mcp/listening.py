@@ -60,8 +60,8 @@ class Listening(Operations):
             uris: The resources whose contents are watched.
 
         Raises:
-            BrokenOff: The connection ended without a word; listen again. An ``MCPError``, like what follows.
-            MCPError: The server tells of none of this, or answered with an error.
+            MCPError: The connection ended without a word (``BrokenOff``: listen again), the server tells of none of
+                this, or it answered with an error.
             OAuthError: No good token could be got; the subclass says why.
             ValueError: There is nothing to listen to.
 

@@ -99,6 +99,10 @@ class ClientRegistration:
     def from_response(cls, document: Document, *, issuer: str) -> ClientRegistration:
         """Check the types of a registration response; only ``client_id`` has to be there.
 
+        Args:
+            document: The response.
+            issuer: The authorization server that gave it.
+
         Raises:
             MalformedDocument: ``client_id`` is missing or a member has a wrong type.
         """

@@ -72,6 +72,9 @@ class OAuthTokens:
 
         A token cannot have more time left than it had when issued: a clock that was set back in between
         would otherwise keep a dead token alive for as long.
+
+        Args:
+            now: Wall-clock seconds since the epoch; None means the present.
         """
         if self.expires_at is None or self.expires_in is None:
             return float("inf")

@@ -35,7 +35,11 @@ class CallbackPrompt(Prompt):
         self._show, self._show_code = show, show_code
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
-        """Call the application."""
+        """Call the application.
+
+        Raises:
+            AuthorizationError: It gave no redirect back, and the browser does not come back to this machine.
+        """
         redirect = self._show(str(url))
         if isinstance(redirect, str):
             listener.deliver(redirect)

@@ -76,7 +76,12 @@ class NotebookPrompt(Prompt):
                 listener.leave()
 
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
-        """Show the link."""
+        """Show the link.
+
+        Raises:
+            SignInRequiredError: Nobody can answer this cell.
+            AuthorizationError: There is no box to paste into, and the browser does not come back to this machine.
+        """
         self._require_somebody()
         boxed = isinstance(listener, NotebookListener) and listener.boxed
         if not boxed and not listener.listening:

@@ -39,6 +39,9 @@ class SecureTokenStore(ABC):
     it says, durably, or raises and changed nothing. Keys and namespaces are any text that is not empty, values
     any text. ``mcp_oauth_sync.testing.StoreContract`` tells whether a store works.
 
+    ``key`` or ``name`` says which entry of a ``namespace`` is meant; namespaces share nothing. What is kept there is
+    called ``value``, ``record``, ``token`` or ``tokens`` by what it is.
+
     A store that others can choose by name is published under the entry-point group ``mcp_oauth_sync.stores``.
 
     Attributes:
@@ -87,7 +90,7 @@ class SecureTokenStore(ABC):
         """Show that the store works: write, read and delete a value. It leaves nothing behind.
 
         Raises:
-            TokenStorageError: It does not; the message says why.
+            TokenStorageError: It does not; ``StoreUnavailableError`` where it forgets. The message says why.
         """
         key, value = f"probe-{secrets.token_hex(8)}", secrets.token_hex(8)
         self.store_generic(key, value, namespace=_PROBE)
@@ -161,7 +164,7 @@ class SecureTokenStore(ABC):
         return exclusive(identity, file, timeout=timeout, name=key)
 
     def lock_file(self, key: str, namespace: str, purpose: str) -> Path | None:
-        """Return the file whose lock is the turn among processes; None when no other process sees this store."""
+        """Return the file whose lock is the turn for a ``purpose``; None when no other process sees this store."""
         folder = self.folder_for("locks")
         if folder is None:
             return None
@@ -198,7 +201,7 @@ class SecureTokenStore(ABC):
         return None if stored is None else self.rebuilt(name, stored, StoredToken.from_json)
 
     def rebuilt(self, name: str, stored: str, rebuild: Callable[[str], T]) -> T:
-        """Return what the value of an entry stands for. Raises as :meth:`retrieve_generic`."""
+        """Return what ``rebuild`` makes of the text ``stored`` in an entry. Raises as :meth:`retrieve_generic`."""
         try:
             return rebuild(stored)
         except NewerSchema as defect:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class TokenManager(DepartingSignIns, ArrivingSignIns):
     """Keeps sign-ins by name.
 
+    ``name`` is what a sign-in is called, ``server_url`` the MCP server that it is found by. ``record`` is all that is
+    kept of one, ``tokens`` and ``registration`` are parts of that.
+
     Args:
         token_dir: Folder for encrypted files; None takes the default one.
         backend: The kind of store, or the name of a published one. "auto" takes the one used before, else the

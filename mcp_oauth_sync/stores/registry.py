@@ -35,6 +35,8 @@ class TokenRegistry:
     value and :meth:`settle` afterwards, :meth:`doubt` before it deletes one and :meth:`unregister` afterwards:
     whenever the process ends, each value has an entry, and the entries to look after are :meth:`unsettled`.
 
+    ``name`` and ``namespace`` say which entry is meant, ``metadata`` is what may be shown of it.
+
     Args:
         directory: Where the files lie; None takes that of the default store of encrypted files.
 

@@ -34,14 +34,14 @@ class Hooks:
     # pytest calls the first two, unittest the others, and pytest all four for a unittest.TestCase.
 
     def setup_method(self, method: object = None) -> None:
-        """Begin a test."""
+        """Begin a test, as pytest does; ``method`` is not looked at."""
         if not self._begun:
             self._begun = True
             self.begin()
             self.prepare()
 
     def teardown_method(self, method: object = None) -> None:
-        """End a test."""
+        """End a test, as pytest does; ``method`` is not looked at."""
         if not self._begun:
             return
         self._begun = False

@@ -25,7 +25,7 @@ class PlatformStore(KeyringStore):
 
     @classmethod
     def priority(cls) -> float:
-        """The first choice on its own system.
+        """Be the first choice on its own system.
 
         Raises:
             StoreUnavailableError: It cannot be used here.
@@ -98,7 +98,7 @@ class SecretServiceStore(PlatformStore):
 
     @classmethod
     def priority(cls) -> float:
-        """The first choice in a session with a D-Bus, of which only the address is looked at.
+        """Be the first choice in a session with a D-Bus, of which only the address is looked at.
 
         Raises:
             StoreUnavailableError: It cannot be used here.
