@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 #: Answers that may say what a server wants instead: some ask for a nonce by 400, as authorization servers do.
 REFUSALS = (400, 401, 403)
 #: Most bytes read from a refused answer to keep its connection; a longer one costs the connection.
-_DRAIN = 64 * 1024
+_DRAIN, _DIGITS = 64 * 1024, 9
 
 
 def drain(response: requests.Response, sent_with: Mapping[str, Any]) -> None:
@@ -37,7 +37,8 @@ def drain(response: requests.Response, sent_with: Mapping[str, Any]) -> None:
         sent_with: The keyword arguments requests gave to its response hook.
     """
     length = response.headers.get("Content-Length", "")
-    short = length.isdigit() and int(length) <= _DRAIN
+    told = not any(coding in response.headers for coding in ("Content-Encoding", "Transfer-Encoding"))
+    short = told and length.isdecimal() and len(length) < _DIGITS and int(length) <= _DRAIN
     endless = "event-stream" in response.headers.get("Content-Type", "")
     if short or not (sent_with.get("stream") or endless):
         with contextlib.suppress(requests.RequestException):  # cut short: what it said is in its headers

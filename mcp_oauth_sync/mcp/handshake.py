@@ -75,10 +75,11 @@ class Handshake:
             else:
                 raise
             server = self._initialize(channel, other or version)
+        if server.protocol_version not in HANDSHAKE:
+            channel.end({})
+            raise nothing_in_common(self.wire.url, theirs=[server.protocol_version], ours=HANDSHAKE)
         terms = Terms(version=server.protocol_version, channel=channel, server=server, about=self.about)
         try:
-            if terms.version not in HANDSHAKE:
-                raise nothing_in_common(self.wire.url, theirs=[terms.version], ours=HANDSHAKE)
             self._introduce(terms)
         except OAuthError:
             terms.channel.end(terms.headers("notifications/cancelled"))

@@ -11,7 +11,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from urllib.parse import urljoin
 
 import requests
 
@@ -23,7 +22,7 @@ from .jsonrpc import Message, answers, build_reply, params_of, read_messages
 from .refusal import is_event_stream, read_refusal
 from .sockets import end_answer
 from .sse import Event, EventParser
-from .wire import IDLE, BrokenOff, Wire
+from .wire import IDLE, BrokenOff, Wire, join
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +134,7 @@ class HttpSse:
         first = self._ready.popleft() if self._ready else None
         if first is None or first.event != "endpoint":
             raise MCPError(f"The stream of {without_query(self._wire.url)} does not say where to post.")
-        endpoint = urljoin(self._response.url, first.data.strip())
+        endpoint = join(self._response.url, first.data.strip())
         if not same_origin(endpoint, self._wire.url):
             raise MCPError(
                 f"{without_query(self._wire.url)} wants messages to go elsewhere, to {without_query(endpoint)}.",

@@ -1,14 +1,18 @@
-"""Connections of a requests.Session that another thread can end while they wait for the head of an answer.
+"""Connections of a requests.Session that another thread can end while they wait, and whose waits end in time.
 
+The time limit of a socket is one for each piece: a server that sends a byte now and then could hold a call for ever.
 What is sent, and how, stays as it is: proxies, certificates, pools, time limits.
 """
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import HTTPResponse
 from typing import Any
 
 import requests
@@ -71,10 +75,68 @@ def end_answer(response: requests.Response) -> None:
             response.raw.shutdown()
 
 
+def wait_at_most(seconds: float, response: requests.Response) -> None:
+    """Limit what the rest of an answer is waited for; for a session of a caller's, what each piece of it is."""
+    answer = getattr(response.raw, "_original_response", None)
+    if isinstance(answer, _Answer):
+        answer.wait_at_most(seconds)
+        return
+    sock = getattr(getattr(response.raw, "connection", None), "sock", None)
+    if sock is not None:
+        with suppress(OSError):
+            sock.settimeout(seconds)
+
+
+class _Answer(HTTPResponse):
+    """An answer that comes in time as a whole: first its head, in the time limit of the socket, then what is read."""
+
+    def __init__(self, sock: Any, *args: Any, **settings: Any) -> None:
+        super().__init__(sock, *args, **settings)
+        self._pieces = _Pieces(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._pieces)
+        if (limit := sock.gettimeout()) is not None:
+            self.wait_at_most(limit)
+
+    def wait_at_most(self, seconds: float) -> None:
+        self._pieces.ends = time.monotonic() + seconds
+
+
+class _Pieces(io.RawIOBase):
+    """What arrives at a socket, until a moment.
+
+    Args:
+        raw: Reads the socket.
+        sock: The socket.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
+        self._raw, self._sock = raw, sock
+        self.ends: float | None = None
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self.ends is not None:
+            left = self.ends - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Held:
     """A connection that says when it waits; stands before a connection class of urllib3."""
 
     sockets: Sockets
+    response_class = _Answer
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]

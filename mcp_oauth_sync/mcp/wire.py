@@ -18,7 +18,7 @@ from ..protocol.exchange import explain
 from ..urls import same_origin, without_query
 from .deadline import Deadline
 from .signed import Auth, SignedOnce
-from .sockets import Sockets, end_answer
+from .sockets import Sockets, end_answer, wait_at_most
 from .watch import Watch
 
 #: What every request asks for: the server chooses between one document and a stream.
@@ -30,8 +30,7 @@ MAX_REDIRECTS = 3
 IDLE = 24 * 60 * 60.0
 _CHUNK = 64 * 1024
 #: Seconds to wait for a stream to end after its last message: then its connection can be used again.
-_LINGER = 0.05
-_LAST_WORDS = 8
+_LINGER, _LAST_WORDS = 0.05, 8
 
 
 class Wire:
@@ -41,7 +40,7 @@ class Wire:
         url: The MCP server.
         session: Carries the requests.
         auth: Signs them; None leaves that to the session.
-        own: Whether nobody else uses the session: then what still waits for an answer to begin can be ended, too.
+        own: Whether nobody else uses the session: then a wait for an answer to begin can be ended, and ends in time.
     """
 
     def __init__(self, url: str, session: requests.Session, auth: Auth, *, own: bool) -> None:
@@ -141,22 +140,21 @@ class Wire:
         """
         while True:
             left = deadline.left()
-            _wait_at_most(left if self._watch is None else IDLE, response)
+            wait_at_most(left if self._watch is None else IDLE, response)
             try:
                 chunk = response.raw.read1(_CHUNK, decode_content=True)
-            except ReadTimeoutError:
-                raise deadline.missed() from None
             except (LowLevelError, OSError, ValueError, AttributeError) as failure:
+                if isinstance(failure, ReadTimeoutError):
+                    raise deadline.missed() from None
                 if self.closed:
                     raise self.ended() from None
                 deadline.left()
-                raise BrokenOff(
-                    f"The answer of {without_query(response.url)} broke off ({type(failure).__name__}).",
-                    hint="Try again.",
-                ) from None
+                told = f"The answer of {without_query(response.url)} broke off ({type(failure).__name__})."
+                raise BrokenOff(told, hint="Try again.") from None
             if not chunk:
                 if self.closed:
                     raise self.ended()
+                deadline.left()  # the watch may have ended it
                 return
             yield chunk
 
@@ -167,10 +165,8 @@ class Wire:
         for chunk in self.read(response, deadline):
             body += chunk
             if len(body) > most:
-                raise MCPError(
-                    f"The answer of {without_query(response.url)} is larger than {most} bytes.",
-                    status=response.status_code,
-                )
+                told = f"The answer of {without_query(response.url)} is larger than {most} bytes."
+                raise MCPError(told, status=response.status_code)
         return body.decode("utf-8-sig", "replace")
 
     def sleep(self, seconds: float) -> None:
@@ -179,7 +175,7 @@ class Wire:
 
     def linger(self, response: requests.Response) -> None:
         """Wait a moment for the end of a stream that has said all: its connection is good for the next request."""
-        _wait_at_most(_LINGER, response)
+        wait_at_most(_LINGER, response)
         with suppress(LowLevelError, OSError, ValueError, AttributeError):
             for _ in range(_LAST_WORDS):
                 if not response.raw.read1(_CHUNK, decode_content=True):
@@ -197,28 +193,33 @@ class Wire:
         self, method: str, url: str | None, how: Mapping[str, Any], deadline: Deadline, *, last: bool
     ) -> requests.Response:
         """Send a request, and again where the server moves it to another place of its own."""
+        moved: list[str] = []
+
+        def stay(response: requests.Response, **_: object) -> None:
+            # requests looks at where it leads although nobody follows it, and reads the whole body before that.
+            moved[:] = [response.headers.pop("Location")] if response.is_redirect else []
+
+        theirs = self._session.hooks["response"]
+        hooks = {"response": [*([theirs] if callable(theirs) else theirs), stay]}
         for _ in range(MAX_REDIRECTS + 1):
             where = url or self.url
             if self.closed and not last:
                 raise self.ended()
             try:
                 response = self._session.request(
-                    method, where, timeout=deadline.for_requests, stream=True, allow_redirects=False, **how
+                    method, where, timeout=deadline.for_requests, stream=True, allow_redirects=False, hooks=hooks, **how
                 )
             except requests.RequestException as failure:
                 told = self.ended() if self.closed else _unreachable(where, failure, deadline)
                 raise told from failure.with_traceback(None)  # frames hold tokens
-            location = response.headers.get("Location")
-            if not response.is_redirect or location is None:
+            if not moved:
                 return response
             response.close()
-            target = urljoin(where, location)
+            target = join(where, moved[0])
             if response.status_code not in (307, 308) or not same_origin(target, self.url):
-                raise MCPError(
-                    f"{without_query(where)} sends us to {printable(without_query(target))}.",
-                    hint="If you trust that place, use it as the server's URL.",
-                    status=response.status_code,
-                )
+                away = f"{without_query(where)} sends us to {printable(without_query(target))}."
+                hint = "If you trust that place, use it as the server's URL."
+                raise MCPError(away, hint=hint, status=response.status_code)
             if url is None:
                 self.url = target
             else:
@@ -229,20 +230,21 @@ class Wire:
         return self._auth or self._session.auth  # type: ignore[return-value]
 
 
+def join(base: str, url: str) -> str:
+    """Return a URL that a server gives, made absolute; as it is where it is none."""
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        return url
+
+
 class BrokenOff(MCPError):
     """There is no connection, or it ended in the middle of an answer."""
-
-
-def _wait_at_most(seconds: float, response: requests.Response) -> None:
-    sock = getattr(getattr(response.raw, "connection", None), "sock", None)
-    if sock is not None:
-        with suppress(OSError):
-            sock.settimeout(seconds)
 
 
 def _unreachable(url: str, failure: requests.RequestException, deadline: Deadline) -> MCPError:
     if isinstance(failure, requests.ReadTimeout):
         return deadline.missed()
-    told = explain(failure)
-    hint = told.hint or "Check the URL and the network, then try again."
-    return BrokenOff(f"{without_query(url)} cannot be reached: {told.message}.", hint=hint)
+    why = explain(failure)
+    hint = why.hint or "Check the URL and the network, then try again."
+    return BrokenOff(f"{without_query(url)} cannot be reached: {why.message}.", hint=hint)
