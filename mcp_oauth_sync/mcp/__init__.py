@@ -6,8 +6,10 @@ from .notices import LogMessage, Notification, Progress
 from .records import Completion, Resource, ResourceTemplate, Tool
 from .server_info import ServerInfo
 from .server_prompts import PromptArgument, PromptDefinition, PromptMessage, PromptResult
+from .wire import BrokenOff
 
 __all__ = [
+    "BrokenOff",
     "Completion",
     "Content",
     "Elicitation",

@@ -12,8 +12,7 @@ import pytest
 
 from mcp_oauth_sync import MCPSession
 from mcp_oauth_sync.exceptions import MCPError, MCPTimeoutError
-from mcp_oauth_sync.mcp import Notification
-from mcp_oauth_sync.mcp.wire import BrokenOff
+from mcp_oauth_sync.mcp import BrokenOff, Notification
 from tests.servers import Exchange, Reply, html_reply, json_reply
 
 from .script import EVENTS, HELLO, META, ScriptedMcp, StatelessMcp, answering, event, listing, refusing, result, talk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from mcp_oauth_sync import (
     Listener,
     MCPAuthorizationMetadata,
     MCPOAuthClient,
+    MCPSession,
     NoPrompt,
     NotebookPrompt,
     OAuth,
@@ -55,7 +56,23 @@ from mcp_oauth_sync import (
     parse_sse_json,
     parse_sse_response,
 )
-from mcp_oauth_sync.mcp import Content, Progress, PromptDefinition, Resource, ServerInfo, Tool, ToolResult
+from mcp_oauth_sync.mcp import (
+    BrokenOff,
+    Completion,
+    Content,
+    Elicitation,
+    ElicitationReply,
+    Notification,
+    Progress,
+    PromptDefinition,
+    PromptResult,
+    Resource,
+    ResourceContents,
+    ResourceTemplate,
+    ServerInfo,
+    Tool,
+    ToolResult,
+)
 
 URL = "https://mcp.example.com/mcp"
 
@@ -323,6 +340,51 @@ def records_of_mcp(sent: Mapping[str, object]) -> str:
     assert_type(Progress.from_document(sent).total, float | None)
     assert_type(ServerInfo.from_discover(sent, protocol_version="2026-07-28").name, str | None)
     return assert_type(result.raise_for_error(), ToolResult).text
+
+
+def speaking_mcp(handler: OAuthHandler, session: requests.Session, change: Notification) -> None:
+    """Use every method of a session."""
+
+    def ask(asked: Elicitation) -> ElicitationReply:
+        assert_type(asked.message, str)
+        return dict.fromkeys(asked.schema, "x") if asked.mode == "form" else False
+
+    MCPSession(URL)
+    MCPSession(URL, auth=None)
+    MCPSession(URL, auth=("user", "password"))
+    with MCPSession(
+        URL,
+        auth=OAuth(URL),
+        session=session,
+        timeout=30,
+        elicit=ask,
+        on_log=lambda line: assert_type(line.level, str),
+        log_level="debug",
+        client_info={"name": "mine", "version": "1"},
+        version="2025-11-25",
+    ) as mcp:
+        assert_type(mcp, MCPSession)
+        assert_type(mcp.server, ServerInfo)
+        assert_type(mcp.list_tools(), Iterator[Tool])
+        assert_type(mcp.call_tool("search"), ToolResult)
+        assert_type(mcp.call_tool("search", {"a": [1, None]}, on_progress=print, timeout=5), ToolResult)
+        assert_type(mcp.list_resources(), Iterator[Resource])
+        assert_type(mcp.list_resource_templates(), Iterator[ResourceTemplate])
+        assert_type(mcp.read_resource("file:///x", timeout=5), tuple[ResourceContents, ...])
+        assert_type(mcp.list_prompts(), Iterator[PromptDefinition])
+        assert_type(mcp.get_prompt("ask", {"who": "me"}, timeout=5), PromptResult)
+        assert_type(mcp.complete("who", "a", prompt="ask"), Completion)
+        assert_type(mcp.complete("id", "1", resource_template="x:{id}", context={"who": "me"}), Completion)
+        mcp.ping()
+        changes = mcp.listen(tools=True, prompts=True, resources=True, uris=("file:///x",))
+        assert_type(changes, Iterator[Notification])
+        assert_type(change.uri, str | None)
+        assert_type(mcp.agreed, bool)
+        mcp.renew()
+        assert_type(mcp.dress({"jsonrpc": "2.0", "id": 1, "method": "x"})[1], dict[str, str])
+        assert_type(mcp.improve({}, BrokenOff("x")), bool)
+        mcp.close()
+    assert_type(handler.mcp_session("notes", URL, timeout=5), MCPSession)
 
 
 def event_streams(response: requests.Response) -> None:
