@@ -162,6 +162,19 @@ def test_a_session_that_has_ended_is_begun_anew_once() -> None:
         assert server.began == 2
 
 
+def test_messages_that_were_refused_together_begin_one_session() -> None:
+    server = Older(tools_list=answering(TOOLS))
+    with signed_in(server) as (scene, handler), handler.mcp_session("notes", scene.url) as mcp:
+        _, sent = mcp.dress(BARE)
+        refusal = MCPError("Session not found", code=-32001, status=404)
+        assert mcp.improve(sent, refusal)
+        _, again = mcp.dress(BARE)
+        assert (sent["Mcp-Session-Id"], again["Mcp-Session-Id"]) == ("session-1", "session-2")
+        assert mcp.improve(sent, refusal)
+        assert mcp.dress(BARE)[1]["Mcp-Session-Id"] == "session-2"
+        assert not mcp.improve(again, MCPError("Invalid", code=-32602, status=400))
+
+
 def test_sessions_that_end_at_once_are_an_error_in_the_end() -> None:
     server = Older(tools_list=answering(TOOLS))
     with signed_in(server) as (scene, handler):

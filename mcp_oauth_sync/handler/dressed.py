@@ -68,10 +68,7 @@ def say(
 
 def _dressed(session: MCPSession, settings: Mapping[str, Any]) -> dict[str, Any]:
     message, headers = session.dress(settings["json"])
-    given = settings.get("headers") or {}
-    written = {str(name).lower() for name in given}
-    ours = {name: value for name, value in headers.items() if name.lower() not in written}
-    return {**settings, "json": message, "headers": {**ours, **given}}
+    return {**settings, "json": message, "headers": {**headers, **(settings.get("headers") or {})}}
 
 
 def _refusal(response: requests.Response) -> MCPError:

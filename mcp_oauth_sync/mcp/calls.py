@@ -44,7 +44,7 @@ class Call:
     """What one call is: its method and parameters, what its headers name, and how it is waited for.
 
     Attributes:
-        headers: Further headers for revisions that know them.
+        headers: Further headers; older revisions do not look at them.
         on_progress: Hears of progress; None asks for none.
         timeout: Seconds to wait for the answer; None waits as long as the session does. Progress starts them anew, up
             to ten times as long in all.
@@ -118,7 +118,7 @@ class Calls:
         deadline = Deadline(self.url, self.timeout if call.timeout is None else call.timeout)
         meta = {**terms.meta(), **({"progressToken": number} if call.on_progress else {})}
         request = jsonrpc.build_request(number, call.method, {**call.params, **({"_meta": meta} if meta else {})})
-        headers = {**terms.headers(call.method, call.params), **(call.headers if terms.stateless else {})}
+        headers = {**terms.headers(call.method, call.params), **call.headers}
         heeding = False
 
         def heed(said: Message) -> None:

@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds to wait until a server has noted what to watch.
 _MOMENT = 10.0
-_AGAIN = "Listen again, and look at what may have changed meanwhile."
 #: What each part of a filter lets through.
 _LETS_THROUGH = {
     "toolsListChanged": "notifications/tools/list_changed",
@@ -156,10 +155,9 @@ class Listening(Operations):
                 if _lets_through(wanted, said):
                     yield Notification.from_document(said)
         finally:
-            if not self._wire.closed:
-                for call in _about(watched, "resources/unsubscribe"):
-                    with suppress(OAuthError):
-                        self._result(call)
+            for call in _about(watched, "resources/unsubscribe"):
+                with suppress(OAuthError):
+                    self._result(call)
 
     def _stream(self) -> Iterator[Message]:
         """Yield what comes on a stream of its own."""
@@ -170,22 +168,18 @@ class Listening(Operations):
             yield said
         if not self._wire.closed:
             where = without_query(self.server_url)
-            raise self._broken_off() if began.is_set() else MCPError(f"{where} says nothing of its own accord.")
+            if not began.is_set():
+                raise MCPError(f"{where} says nothing of its own accord.")
+            raise BrokenOff(f"{where} does not tell any more, and did not say so.", hint="Listen again.")
 
     def _unless_closed(self, messages: Messages) -> Iterator[Message]:
-        """Yield messages. When this session is closed, they end; when anything else happens, it is an error."""
+        """Yield messages; to close this session ends them."""
         with closing(messages):
             try:
                 yield from messages
-            except MCPError as failure:
-                if self._wire.closed:
-                    return
-                if failure.code is not None or isinstance(failure, BrokenOff):
+            except MCPError:
+                if not self._wire.closed:
                     raise
-                raise self._broken_off() from failure
-
-    def _broken_off(self) -> BrokenOff:
-        return BrokenOff(f"{without_query(self.server_url)} does not tell any more, and did not say so.", hint=_AGAIN)
 
 
 class _Patience(Deadline):

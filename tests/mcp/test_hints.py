@@ -37,7 +37,8 @@ class Token(AuthBase):
         self.token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
+        if self.token:
+            request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
 
@@ -130,6 +131,19 @@ def test_a_token_that_changes_during_a_request_keeps_its_answer_from_being_kept(
         names(mcp)
         names(mcp)
         assert server.methods.count("tools/list") == 2
+
+
+def test_a_first_sign_in_during_a_request_does_not_keep_its_answer_from_being_kept() -> None:
+    token = Token("")
+
+    def answer(message: dict[str, Any]) -> Reply:
+        token.token = "ada"
+        return json_reply(result(message, LIST))
+
+    with StatelessMcp(tools_list=answer) as server:
+        mcp = talk(server, auth=token)
+        assert names(mcp) == names(mcp) == ["a"]
+        assert server.methods.count("tools/list") == 1
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,11 @@ def test_what_the_server_does_not_tell_is_said_in_a_warning(caplog: pytest.LogCa
 
 @pytest.mark.parametrize("agreed", [{}, {"toolsListChanged": False}, {"promptsListChanged": True}])
 def test_a_server_that_tells_nothing_of_it_is_an_error(agreed: dict[str, Any]) -> None:
-    with Subscriptions(agreed) as server, talk(server) as mcp, pytest.raises(MCPError, match="tells of nothing"):
-        mcp.listen(tools=True)
+    with Subscriptions(agreed) as server, talk(server) as mcp:
+        with pytest.raises(MCPError, match="tells of nothing") as caught:
+            mcp.listen(tools=True)
+        assert not mcp._wire._open
+        del caught
 
 
 def test_a_server_that_knows_no_subscriptions_is_an_error() -> None:
@@ -390,6 +393,17 @@ def test_a_server_without_such_a_stream_is_an_error() -> None:
 def test_a_server_that_watches_no_resources_is_an_error() -> None:
     with Speaking(resources_subscribe=refusing(-32601)) as server, talk(server) as mcp, pytest.raises(MCPError):
         mcp.listen(uris=["x:1"])
+
+
+def test_a_server_that_knows_handshakes_only_by_now_is_understood(nothing_remembered: dict[str, str]) -> None:
+    with Speaking(subscriptions_listen=refusing(-32601, status=404)) as server, talk(server) as mcp:
+        nothing_remembered[server.mcp_url] = "2026-07-28"
+        server.script["server_discover"] = refusing(-32601, status=404)
+        changes = mcp.listen(tools=True)
+        server.stream.tell(notification(TOOLS))
+        assert next(changes).method == TOOLS
+        assert server.methods[0] == "subscriptions/listen"
+        changes.close()  # type: ignore[attr-defined]
 
 
 def test_a_lost_session_is_begun_anew_first() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mcp_oauth_sync.exceptions import MCPError
 from mcp_oauth_sync.mcp import LogMessage, Progress
 from tests.servers import Reply, json_reply
 
@@ -236,6 +237,19 @@ def test_an_exception_of_whoever_hears_the_log_ends_the_call(era: type[ScriptedM
         cancelled = [params["requestId"] for params in server.params("notifications/cancelled")]
         number = server.asked("tools/call").json()["id"]
         assert cancelled == ([number] if era is ScriptedMcp else [])
+
+
+def test_a_call_that_the_server_refused_after_some_words_is_not_cancelled() -> None:
+    def answer(message: dict[str, Any]) -> Reply:
+        said = [progress(progress=1)(message), LINES[0], error(message, -32603, "Oh")]
+        return Reply(200, EVENTS, chunks=iter([event(each) for each in said]))
+
+    with ScriptedMcp(tools_call=answer) as server:
+        heard: list[Any] = []
+        with talk(server, on_log=heard.append) as mcp, pytest.raises(MCPError, match="Oh"):
+            mcp.call_tool("x", on_progress=heard.append)
+        assert len(heard) == 2
+        assert "notifications/cancelled" not in server.methods
 
 
 def test_what_else_a_server_says_harms_nobody() -> None:
