@@ -62,3 +62,10 @@ def test_every_public_name_has_one_place_in_the_reference() -> None:
         shown += [*importlib.import_module(module).__all__, module.rpartition(".")[2]]
     public = [found for found in mcp_oauth_sync.__all__ if not found.startswith("__")]
     assert [wanted for wanted in public if shown.count(wanted) != 1] == []
+
+
+def test_each_threat_has_a_row_that_names_the_tests_that_play_it() -> None:
+    table = (DOCS / "security_model.rst").read_text(encoding="utf-8").partition("What is yours\n---")[0]
+    rows = re.split(r"^   \* - ", table, flags=re.MULTILINE)[2:]
+    assert len(rows) > 15
+    assert [row.splitlines()[0] for row in rows if "``tests/" not in row.split("\n     - ")[-1]] == []
