@@ -1,7 +1,8 @@
 """Connections of a requests.Session that another thread can end while they wait, and whose waits end in time.
 
 The time limit of a socket is one for each piece: a server that sends a byte now and then could hold a call for ever.
-What is sent, and how, stays as it is: proxies, certificates, pools, time limits.
+What is sent, and how, stays as it is: proxies, certificates, pools, time limits. So does what OAuth sends over the same
+session, in threads of its own: a refresh that is cut short may cost the sign-in.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.client import HTTPResponse
 from typing import Any
 
@@ -30,6 +31,7 @@ class Sockets:
         """Know none yet."""
         self._waiting: set[Any] = set()
         self._closer: int | None = None
+        self._here = threading.local()
         for scheme in ("https://", "http://"):
             session.mount(scheme, _Adapter(self))
 
@@ -39,23 +41,36 @@ class Sockets:
         for connection in list(self._waiting):
             shut_down(connection.sock)
 
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Have what this thread sends in the block be ended with the others."""
+        self._here.calling = True
+        try:
+            yield
+        finally:
+            self._here.calling = False
+
     def check(self) -> None:
         """Refuse to go on where this is closed.
 
         Raises:
             ConnectionAbortedError: It is.
         """
-        if self._closer not in (None, threading.get_ident()):
+        if self._is_call() and self._closer not in (None, threading.get_ident()):
             raise ConnectionAbortedError("the session was closed")
 
     def begin(self, connection: object) -> None:
         """Know a connection that is about to send a request. Raises as :meth:`check`."""
-        self._waiting.add(connection)
-        self.check()
+        if self._is_call():
+            self._waiting.add(connection)
+            self.check()
 
     def done(self, connection: object) -> None:
         """Forget a connection whose answer has begun."""
         self._waiting.discard(connection)
+
+    def _is_call(self) -> bool:
+        return getattr(self._here, "calling", False)
 
 
 def shut_down(sock: Any) -> None:

@@ -173,9 +173,8 @@ class Streamable:
                         if answers(said, number):
                             self._wire.linger(response)
                             return True
-        except BrokenOff:
-            if not (self._stateful and parser.last_event_id):
-                raise
+        except BrokenOff as failure:
+            logger.debug("%s", failure.message)
             return False
         pending = parser.finish()
         for said in read_messages(pending.data) if pending else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 from urllib.parse import urljoin
 
@@ -201,14 +201,14 @@ class Wire:
 
         theirs = self._session.hooks["response"]
         hooks = {"response": [*([theirs] if callable(theirs) else theirs), stay]}
+        how = {**how, "hooks": hooks, "stream": True, "allow_redirects": False}
         for _ in range(MAX_REDIRECTS + 1):
             where = url or self.url
             if self.closed and not last:
                 raise self.ended()
             try:
-                response = self._session.request(
-                    method, where, timeout=deadline.for_requests, stream=True, allow_redirects=False, hooks=hooks, **how
-                )
+                with self._sockets.calling() if self._sockets else nullcontext():
+                    response = self._session.request(method, where, timeout=deadline.for_requests, **how)
             except requests.RequestException as failure:
                 told = self.ended() if self.closed else _unreachable(where, failure, deadline)
                 raise told from failure.with_traceback(None)  # frames hold tokens

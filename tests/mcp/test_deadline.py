@@ -116,11 +116,13 @@ def begun(seconds: float) -> Deadline:
 
 
 def test_a_wait_is_ended_when_its_deadline_has_passed_and_others_are_not() -> None:
-    watch, ended, other = Watch(), threading.Event(), threading.Event()
+    watch, ended, later, other = Watch(), list[int](), threading.Event(), threading.Event()
     watch.add("other", begun(60), other.set)
-    watch.add("wait", begun(0.05), ended.set)
-    assert ended.wait(10)
+    watch.add("wait", begun(0.05), lambda: ended.append(1))
+    watch.add("later", begun(0.2), later.set)
+    assert later.wait(10)
     assert not other.is_set()
+    assert ended == [1]  # once, however long it takes until it is not waited for any more
     watch.close()
 
 

@@ -343,8 +343,9 @@ def test_a_call_refused_for_the_revision_is_made_again_in_one_that_the_server_na
         refuse(200, -32603),
         refuse(500),
         refuse(500, -32603),
+        refuse(400, -32603),
     ],
-    ids=["404 -32601", "400 -32602", "200 -32602", "200 -32603", "500", "500 -32603"],
+    ids=["404 -32601", "400 -32602", "200 -32602", "200 -32603", "500", "500 -32603", "400 -32603"],
 )
 def test_a_plain_refusal_of_a_stateless_server_is_taken_for_what_it_is(refused: Answer) -> None:
     with StatelessServer(tools_call=refused) as server, session(server) as mcp:

@@ -17,7 +17,7 @@ from mcp_oauth_sync.mcp.wire import BrokenOff
 from tests.servers import Exchange, Reply, json_reply
 from tests.servers.messages import Reset
 
-from .both_eras import HandshakeServer, StatelessServer, as_events, as_json, refuse, said, stream
+from .both_eras import STATELESS, HandshakeServer, StatelessServer, as_events, as_json, refuse, said, stream
 from .script import EVENTS, ScriptedMcp, event, listing, result
 
 Both = Callable[[], ScriptedMcp]
@@ -143,6 +143,7 @@ def test_an_answer_of_another_kind_when_a_stream_is_taken_up_is_none() -> None:
         server.on_get = lambda exchange: json_reply({"jsonrpc": "2.0", "id": 4, "result": said("wrong")})
         with pytest.raises(BrokenOff):
             mcp.call_tool("echo")
+        assert server.count("GET") == 1
 
 
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -250,7 +251,7 @@ def test_an_answer_may_name_its_call_by_a_string(kind: Both) -> None:
 
 @pytest.mark.parametrize("number", [True, "1e1", None, 99, "x"])
 def test_an_answer_to_something_else_is_none(number: Any) -> None:
-    with StatelessServer() as server, session(server) as mcp:
+    with StatelessServer() as server, session(server, version=STATELESS) as mcp:  # the call is the first request
         server.script["tools_call"] = lambda m: json_reply({**result(m, said("hi")), "id": number})
         with pytest.raises(MCPError, match="did not answer"):
             mcp.call_tool("echo")

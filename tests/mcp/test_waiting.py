@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 import requests
+from urllib3.util import connection
 
 from mcp_oauth_sync import MCPSession
 from mcp_oauth_sync.exceptions import MCPError, MCPTimeoutError
+from mcp_oauth_sync.mcp.sockets import Sockets
 from tests.scene import Scene
 from tests.servers import Reply, hang, local_ca
-from tests.servers.faults import drip
+from tests.servers.faults import drip, gate
 
 from .both_eras import HandshakeServer, StatelessServer, as_json, said, stream
 from .script import ScriptedMcp, event, result
@@ -389,6 +391,71 @@ def test_nor_does_it_while_the_token_is_renewed(kind: Kind, pool: ThreadPoolExec
 
 
 # The connections of a session of ours
+
+
+def test_closing_cuts_no_refresh_short(pool: ThreadPoolExecutor) -> None:
+    """A refresh token is used once: whoever does not hear the answer to it has to sign in again."""
+    with HandshakeServer() as server, Scene(upstream=server.mcp_url) as scene:
+        mcp = MCPSession(scene.url, auth=scene.oauth(), timeout=30)
+        list(mcp.list_tools())
+        scene.az.expire_all_access_tokens()
+        scene.forget_log()
+        arrived, go_on = threading.Event(), threading.Event()
+        scene.az.fault("/token", gate(go_on, arrived=arrived, acted=True), times=1)
+        call = pool.submit(mcp.call_tool, "echo")
+        assert arrived.wait(SOON)
+        mcp.close()
+        go_on.set()
+        with pytest.raises(MCPError, match="was closed"):
+            call.result(SOON)
+        assert server.count("tools/call") == 0
+        with MCPSession(scene.url, auth=scene.oauth(), timeout=30) as another:
+            assert another.call_tool("echo").text == "hi"
+        assert len(scene.az.requests("/token")) == 1
+        assert scene.shown == []
+
+
+def test_the_goodbye_uses_a_connection_that_is_open() -> None:
+    with HandshakeServer() as server:
+        with session(server) as mcp:
+            list(mcp.list_tools())
+        assert server.methods[-1] == "DELETE"
+        assert server.connections == 1
+
+
+def elsewhere(act: Callable[[], object]) -> None:
+    """Act in another thread, to the end."""
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join(SOON)
+
+
+def test_a_connection_that_is_open_is_not_used_after_the_end() -> None:
+    with StatelessServer() as server, requests.Session() as own:
+        sockets = Sockets(own)
+        with sockets.calling():
+            assert own.get(server.url, timeout=SOON).status_code == 404
+            elsewhere(sockets.close)
+            with pytest.raises(requests.ConnectionError):
+                own.get(server.url, timeout=SOON)
+        assert len(server.log) == 1
+        assert own.get(server.url, timeout=SOON).status_code == 404  # what is no call goes on
+
+
+def test_a_connection_that_is_made_while_the_session_ends_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with StatelessServer() as server, requests.Session() as own:
+        sockets = Sockets(own)
+        connect = connection.create_connection
+
+        def slow(*args: Any, **options: Any) -> Any:
+            made = connect(*args, **options)
+            elsewhere(sockets.close)
+            return made
+
+        monkeypatch.setattr(connection, "create_connection", slow)
+        with sockets.calling(), pytest.raises(requests.ConnectionError):
+            own.get(server.url, timeout=SOON)
+        assert server.log == []
 
 
 def test_the_sessions_own_connections_verify_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
