@@ -97,10 +97,12 @@ class Handshake:
 
     def _older_transport(self, refusal: MCPError) -> Channel:
         """Return the transport of 2024-11-05, where a server has it; else the error is that it has no newer one."""
-        from .http_sse import HttpSse
+        from .http_sse import ElsewhereError, HttpSse
 
         try:
             return HttpSse(self.wire, self.timeout)
+        except ElsewhereError:
+            raise
         except MCPError as failure:
             logger.debug("%s", failure.message)
             raise refusal from None

@@ -33,6 +33,10 @@ _REPLY = 30.0
 _Heard = queue.SimpleQueue[Message | None]
 
 
+class ElsewhereError(MCPError):
+    """The place to post to is of another origin."""
+
+
 class HttpSse:
     """Talks to one server over its stream, which a thread of its own reads.
 
@@ -136,7 +140,7 @@ class HttpSse:
             raise MCPError(f"The stream of {without_query(self._wire.url)} does not say where to post.")
         endpoint = join(self._response.url, first.data.strip())
         if not same_origin(endpoint, self._wire.url):
-            raise MCPError(
+            raise ElsewhereError(
                 f"{without_query(self._wire.url)} wants messages to go elsewhere, to {without_query(endpoint)}.",
                 hint="If you trust that place, use its server's URL.",
             )

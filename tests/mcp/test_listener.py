@@ -84,6 +84,26 @@ def test_a_server_is_listened_to_before_the_first_call(options: dict[str, Any]) 
         wait_for(lambda: not threads())
 
 
+def test_no_call_is_made_before_the_server_hears_that_somebody_listens() -> None:
+    with HandshakeServer() as server:
+        answered: list[str] = []
+
+        def slow(exchange: Exchange) -> Reply:
+            server.release.wait(0.1)
+            answered.append("GET")
+            return held(server)(exchange)
+
+        def call(message: dict[str, Any]) -> Reply:
+            answered.append("tools/call")
+            return json_reply(result(message, said("hi")))
+
+        server.on_get = slow
+        server.script["tools_call"] = call
+        with session(server, on_log=print) as mcp:
+            mcp.call_tool("echo")
+        assert answered == ["GET", "tools/call"]
+
+
 @pytest.mark.parametrize(
     "reply",
     [Reply(405), Reply(404), Reply(401), Reply(500), json_reply({}), Reply(202)],
