@@ -10,7 +10,11 @@ def printable(text: object, limit: int = 200) -> str:
         text: What the server sent; anything else is made a text first.
         limit: Characters after which it is cut.
     """
-    shown = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 4])
+    try:
+        whole = str(text)
+    except RecursionError:  # JSON can be nested deeper than Python can show
+        whole = type(text).__name__
+    shown = "".join(c if c.isprintable() else " " for c in whole[: limit * 4])
     shown = " ".join(shown.split())
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 

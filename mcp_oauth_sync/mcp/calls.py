@@ -5,9 +5,9 @@ MCP progress, cancellation, and multi round-trip requests.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -15,24 +15,21 @@ import attrs
 from ..exceptions import MCPError, MCPTimeoutError, OAuthError, printable
 from ..urls import without_query
 from . import jsonrpc
+from .bounds import Complaints, Questions
 from .choices import INVALID_PARAMS
 from .conversation import ask
 from .deadline import Deadline
-from .elicitation import Elicitation, ElicitationReply, build_answer
 from .eras import Agreement
 from .jsonrpc import Message, params_of
 from .notices import LogMessage, Progress
+from .refusal import wants_asking
 from .terms import Terms
 from .wire import BrokenOff
-
-logger = logging.getLogger(__name__)
 
 #: How often one call may be asked for more input, and how often it is tried.
 MAX_ROUNDS, MAX_ATTEMPTS = 20, 4
 #: What a server may answer with a wish for input, and what may not be done twice by mistake.
 _MAY_ASK, _ACTS = ("tools/call", "prompts/get", "resources/read"), ("tools/call",)
-#: What only somebody can help with who asks the person.
-_WANTS_ASKING = (jsonrpc.MISSING_CAPABILITY, jsonrpc.URL_ELICITATION_REQUIRED)
 _ASK_HINT = "Give the session a function that asks the person: MCPSession(url, elicit=...)."
 _Told = TypeVar("_Told", Progress, LogMessage)
 #: Seconds for an answer of ours to be taken, and for telling a server that we give up.
@@ -68,14 +65,16 @@ class Calls:
         elicit: Asks the person what the server wants to know; None when nobody can be asked.
         on_log: Hears what the server logs; None ignores it.
         changed: Hears of every other notification.
+        complain: Logs what makes no sense.
     """
 
     url: str
     agreement: Agreement
     timeout: float
-    elicit: Callable[[Elicitation], ElicitationReply] | None
+    elicit: Questions | None
     on_log: Callable[[LogMessage], object] | None
     changed: Callable[[Message], None]
+    complain: Complaints = attrs.field(default=attrs.Factory(lambda calls: Complaints(calls.url), takes_self=True))
 
     def make(self, call: Call) -> tuple[dict[str, Any], bool]:
         """Make a call, asking the person for what the server needs to go on.
@@ -88,6 +87,8 @@ class Calls:
             OAuthError: No good token could be got; the subclass says why.
         """
         inputs: dict[str, Any] = {}
+        if self.elicit:
+            self.elicit.begin()
         for _ in range(MAX_ROUNDS):
             result = self._try(attrs.evolve(call, params={**call.params, **inputs}))
             kind = result.get("resultType", "complete")
@@ -107,7 +108,7 @@ class Calls:
                 if call.method in _ACTS or attempt > 1:
                     raise
             except MCPError as refusal:
-                if self.elicit is None and refusal.code in _WANTS_ASKING and "elicitation" in str(refusal.data):
+                if self.elicit is None and wants_asking(refusal):
                     refusal.hint = _ASK_HINT
                 if not (self._visited(refusal) or self.agreement.improve(terms, refusal)):
                     raise
@@ -119,15 +120,18 @@ class Calls:
         meta = {**terms.meta(), **({"progressToken": number} if call.on_progress else {})}
         request = jsonrpc.build_request(number, call.method, {**call.params, **({"_meta": meta} if meta else {})})
         headers = {**terms.headers(call.method, call.params), **call.headers}
-        heeding = False
+        heeding, progress = False, "notifications/progress"
+        listeners = dict[str, object]({"elicitation/create": self.elicit, "notifications/message": self.on_log})
+        listeners[progress] = call.on_progress
 
         def heed(said: Message) -> None:
             nonlocal heeding
             heeding = True
-            with deadline.paused():
-                params = params_of(said)
-                ours = str(params.get("progressToken")) == str(number)
-                if call.on_progress and ours and said.get("method") == "notifications/progress":
+            method, params = jsonrpc.method_of(said), params_of(said)
+            # A listener's time does not count, and neither does a person's; that of a server does.
+            with deadline.paused() if listeners.get(method) else nullcontext():
+                ours = method == progress and jsonrpc.is_id(params.get("progressToken"), number)
+                if call.on_progress and ours:
                     self._pass_on(Progress, params, call.on_progress)
                     deadline.renew()
                 else:
@@ -141,18 +145,18 @@ class Calls:
             if given_up and not terms.stateless:  # where there are sessions, a closed stream says nothing
                 cancelled = jsonrpc.build_notification("notifications/cancelled", {"requestId": number})
                 with suppress(OAuthError):
-                    self._tell(terms, cancelled, within=_GOODBYE)
+                    self._tell(terms, cancelled, within=_GOODBYE, ask=False)
             raise
 
-    def _tell(self, terms: Terms, message: Message, *, within: float) -> None:
+    def _tell(self, terms: Terms, message: Message, *, within: float, ask: bool) -> None:
         headers = terms.headers(str(message.get("method")))
-        terms.channel.tell(message, headers=headers, deadline=Deadline(self.url, within))
+        terms.channel.tell(message, headers=headers, deadline=Deadline(self.url, within), ask=ask)
 
     def overhear(self, terms: Terms, said: Message) -> None:
         """Act on what the server says that may be about any call."""
         if jsonrpc.is_request(said):
             if not terms.stateless:  # since then servers ask by their answers, and take none of ours
-                self._tell(terms, self._reply(said), within=_REPLY)
+                self._tell(terms, self._reply(said), within=_REPLY, ask=said["method"] == "elicitation/create")
         elif said.get("method") == "notifications/message" and self.on_log:
             self._pass_on(LogMessage, params_of(said), self.on_log)
         else:
@@ -162,7 +166,7 @@ class Calls:
         try:
             told = kind.from_document(params)
         except MCPError as wrong:
-            logger.warning("%s: passed over: %s", without_query(self.url), wrong.message)
+            self.complain("passed over", wrong.message)
         else:
             hear(told)
 
@@ -173,34 +177,29 @@ class Calls:
         if asked["method"] != "elicitation/create" or self.elicit is None:
             return jsonrpc.build_refusal(asked, jsonrpc.METHOD_NOT_FOUND, "Not offered by this client")
         try:
-            elicitation = Elicitation.from_document(params_of(asked), server_url=self.url)
+            question = self.elicit.read(params_of(asked))
         except MCPError as failure:
-            return jsonrpc.build_refusal(asked, INVALID_PARAMS, failure.message)
-        return jsonrpc.build_reply(asked, self._put(elicitation))
-
-    def _put(self, asked: Elicitation) -> dict[str, Any]:
-        """Put a question to the person."""
-        assert self.elicit is not None  # noqa: S101
-        return build_answer(asked, self.elicit(asked))
+            return jsonrpc.build_refusal(asked, failure.code or INVALID_PARAMS, failure.message)
+        return jsonrpc.build_reply(asked, self.elicit.put(question))
 
     def _inputs(self, call: Call, result: Mapping[str, Any]) -> dict[str, Any]:
         """Return what an interrupted call is repeated with. MCP "Multi Round-Trip Requests"."""
         asked, state = result.get("inputRequests"), result.get("requestState")
-        if not isinstance(asked, dict) and (asked is not None or state is None):
+        if (not isinstance(asked, dict) and (asked is not None or state is None)) or not jsonrpc.can_be_said(state):
             raise self._failure(call, "wants more input, and does not say which")
         inputs: dict[str, Any] = {} if state is None else {"requestState": state}
         if asked is not None:
             questions = {key: self._question(call, asked[key]) for key in asked}  # all, before the first is put
-            inputs["inputResponses"] = {key: self._put(question) for key, question in questions.items()}
+            inputs["inputResponses"] = {key: put() for key, put in questions.items()}
         return inputs
 
-    def _question(self, call: Call, asked: object) -> Elicitation:
+    def _question(self, call: Call, asked: object) -> Callable[[], dict[str, Any]]:
         method = asked.get("method") if isinstance(asked, dict) else None
         if method != "elicitation/create" or not isinstance(asked, dict):
             raise self._failure(call, f"wants what we did not offer: {printable(method, 60)}")
         if self.elicit is None:
             raise self._failure(call, "wants to ask a person, and there is nobody to ask", hint=_ASK_HINT)
-        return Elicitation.from_document(params_of(asked), server_url=self.url)
+        return partial(self.elicit.put, self.elicit.read(params_of(asked)))
 
     def _visited(self, refusal: MCPError) -> bool:
         """Have the person visit the pages that a server wants to be visited first, and tell whether they agreed."""
@@ -212,8 +211,8 @@ class Calls:
             or not asked
         ):
             return False
-        pages = [Elicitation.from_document(page, server_url=self.url) for page in asked]
-        return all(self._put(page)["action"] == "accept" for page in pages)
+        pages = [self.elicit.read(page) for page in asked]
+        return all(self.elicit.put(page)["action"] == "accept" for page in pages)
 
     def _failure(self, call: Call, what: str, *, hint: str | None = None) -> MCPError:
         return MCPError(f"{call.method} at {without_query(self.url)} {what}.", hint=hint)

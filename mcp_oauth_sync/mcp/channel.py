@@ -22,8 +22,8 @@ class Channel(Protocol):
     def converse(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline) -> Messages:
         """Send a request and yield what the server says about it; the answer is the last."""
 
-    def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline) -> None:
-        """Send what wants no answer."""
+    def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline, ask: bool = True) -> None:
+        """Send what wants no answer; ``ask`` says whether a person may be asked to sign in for it."""
 
     def listen(self, *, headers: Mapping[str, str], ready: Callable[[], object]) -> Messages:
         """Yield what the server says of its own accord, until it says that it will not."""

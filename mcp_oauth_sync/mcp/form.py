@@ -103,7 +103,10 @@ class FormField:
         if not isinstance(value, list | tuple):
             raise self._misfit("be a list")
         self._within(len(value), "minItems", "maxItems", "hold at {} {} of the choices")
-        return [self._one(item) for item in value]
+        known = {_key(choice): choice for choice, _ in reversed(self.choices)}
+        if not all(is_plain(item) and _key(item) in known for item in value):
+            raise self._misfit("be one of the choices")
+        return [known[_key(item)] for item in value]
 
     def bound(self, rule: str) -> int | float | None:
         """Return the number of a rule such as ``minimum``; None where the server sets none, or no number."""
@@ -223,6 +226,11 @@ def _plain(name: str, value: object) -> FieldValue:
     elif is_plain(value):
         return value
     raise ValueError(f"The field {_quoted(name)} must be text, a finite number, true or false, or a list of texts.")
+
+
+def _key(value: Primitive) -> tuple[bool, Primitive]:
+    """Return what a choice is found by; true is not 1, although Python says so."""
+    return isinstance(value, bool), value
 
 
 def _quoted(name: object) -> str:

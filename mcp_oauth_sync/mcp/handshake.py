@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import attrs
 
@@ -127,7 +127,8 @@ class Handshake:
         assert self.overhear is not None  # noqa: S101
         try:
             for said in terms.channel.listen(headers=terms.headers("notifications/initialized"), ready=ready.set):
-                with self.wire.patience():  # the server may wait for this before it answers a call
+                asks = "elicitation" in self.about.capabilities and said.get("method") == "elicitation/create"
+                with self.wire.patience() if asks else nullcontext():  # its call may wait for what the person says
                     self.overhear(terms, said)
         except OAuthError as failure:
             logger.debug("%s: not listening any more: %s", without_query(self.wire.url), printable(failure.message))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 import requests
 
 from ..exceptions import MCPError, OAuthError
+from ..models.secret import Secret
 from ..urls import same_origin, without_query
 from .channel import Messages
 from .deadline import Deadline
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 _ENDPOINT = 10.0
 #: Seconds for a server to take an answer of ours.
 _REPLY = 30.0
+#: Messages that wait while a call is busy with others: what is said beyond is lost. The memory they take is bounded.
+_SMALL, _WAITING_SMALL, _WAITING_LARGE = 64 * 1024, 1000, 8
 _Heard = queue.SimpleQueue[Message | None]
 
 
@@ -99,10 +102,10 @@ class HttpSse:
             with self._lock:
                 self._waiting.pop(str(number), None)
 
-    def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline) -> None:
+    def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline, ask: bool = True) -> None:
         """Post a message. Raises as :meth:`converse`."""
         with self._wire.open(
-            "POST", url=self.session_id, message=message, headers=headers, deadline=deadline
+            "POST", url=self.session_id, message=message, headers=headers, deadline=deadline, ask=ask
         ) as response:
             if not response.ok:
                 raise read_refusal(self._wire, response, deadline)
@@ -144,7 +147,7 @@ class HttpSse:
                 f"{without_query(self._wire.url)} wants messages to go elsewhere, to {without_query(endpoint)}.",
                 hint="If you trust that place, use its server's URL.",
             )
-        return endpoint
+        return Secret(endpoint)
 
     def _listen(self) -> None:
         """Give each message to the call it is about, until the stream ends."""
@@ -165,18 +168,25 @@ class HttpSse:
 
     def _give(self) -> None:
         while self._ready:
-            for said in read_messages(self._ready.popleft().data):
+            text = self._ready.popleft().data
+            for said in read_messages(text):
                 about = params_of(said).get("progressToken") if "method" in said else said.get("id")
+                name = str(about) if isinstance(about, str | int) else ""
                 with self._lock:
-                    heard = self._waiting.get(str(about)) or next(reversed(self._waiting.values()), self._idle)
+                    heard = self._waiting.get(name)
+                    answered = heard is not None and "method" not in said
+                    if answered:
+                        del self._waiting[name]  # nothing that it gets from here on matters
+                    heard = heard or next(reversed(self._waiting.values()), self._idle)
                 if heard is not None:
-                    heard.put(said)
+                    if answered or heard.qsize() < (_WAITING_SMALL if len(text) < _SMALL else _WAITING_LARGE):
+                        heard.put(said)
                 elif said.get("method") == "ping" and "id" in said:
                     self._reply_to(said)
 
     def _reply_to(self, ping: Message) -> None:
         """Tell the server that we are still there, where nobody else does."""
         try:
-            self.tell(build_reply(ping, {}), headers={}, deadline=Deadline(self._wire.url, _REPLY))
+            self.tell(build_reply(ping, {}), headers={}, deadline=Deadline(self._wire.url, _REPLY), ask=False)
         except OAuthError as failure:
             logger.debug("%s", failure.message)

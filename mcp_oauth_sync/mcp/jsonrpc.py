@@ -51,14 +51,34 @@ def answers(message: Message, number: object) -> bool:
     if "method" in message:
         return False
     answered = message.get("id")
-    if isinstance(answered, bool):
+    return is_id(answered, number) or (answered is None and "error" in message)
+
+
+def is_id(value: object, number: object) -> bool:
+    """Tell whether a value is an id of ours, be it one that was made a text or a fraction on its way."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return False
-    return answered == number or str(answered) == str(number) or (answered is None and "error" in message)
+    return value == number or str(value) == str(number)
+
+
+def can_be_said(value: object) -> bool:
+    """Tell whether a value that was read as JSON can be written as JSON: Python reads more than that."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def is_request(message: Message) -> bool:
     """Tell whether a message is a request of the server, which wants an answer."""
     return isinstance(message.get("method"), str) and isinstance(message.get("id"), (str, int))
+
+
+def method_of(message: Message) -> str:
+    """Return the method of a message; empty where it has none."""
+    method = message.get("method")
+    return method if isinstance(method, str) else ""
 
 
 def params_of(message: Message) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..urls import without_query
 from .calls import Call
 from .channel import Messages
 from .deadline import Deadline
-from .jsonrpc import Message, answers, build_request, params_of, read_result
+from .jsonrpc import Message, answers, build_request, is_id, method_of, params_of, read_result
 from .notices import Notification
 from .operations import Operations
 from .terms import Terms
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds to wait until a server has noted what to watch.
 _MOMENT = 10.0
+#: Messages that wait for somebody who does not listen.
+_WAITING = 1000
 #: What each part of a filter lets through.
 _LETS_THROUGH = {
     "toolsListChanged": "notifications/tools/list_changed",
@@ -86,12 +88,13 @@ class Listening(Operations):
 
     def _changed(self, said: Message) -> None:
         """Forget what a notification says has changed, and pass it on."""
-        self._cache.hear(str(said.get("method")), params_of(said))
+        self._cache.hear(method_of(said), params_of(said))
         self._tell_ears(said)
 
     def _tell_ears(self, said: Message | None) -> None:
         for each in list(self._ears):
-            if (ear := each()) is not None:
+            ear = each()
+            if ear is not None and (said is None or ear.qsize() < _WAITING):
                 ear.put(said)
 
     def _subscribe(self, terms: Terms, wanted: Mapping[str, Any]) -> Iterator[Notification]:
@@ -129,9 +132,9 @@ class Listening(Operations):
             if answers(said, number):
                 read_result(said)
                 return
-            if said.get("method") == "notifications/cancelled" and str(params.get("requestId")) == str(number):
+            if said.get("method") == "notifications/cancelled" and is_id(params.get("requestId"), number):
                 return
-            if _lets_through(wanted, said) and str(subscription) == str(number):
+            if _lets_through(wanted, said) and is_id(subscription, number):
                 self._changed(said)
                 yield Notification.from_document(said)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -18,8 +17,6 @@ from .notices import Progress
 from .records import Completion, Resource, ResourceTemplate, Tool
 from .server_prompts import PromptDefinition, PromptResult
 from .tool_headers import Annotation, InvalidToolHeaders, build_param_headers, read_annotations
-
-logger = logging.getLogger(__name__)
 
 OnProgress = Callable[[Progress], object] | None
 #: Most pages of a list that are fetched.
@@ -57,7 +54,7 @@ class Operations:
                 try:
                     self._annotations[tool.name] = read_annotations(tool.input_schema)
                 except InvalidToolHeaders as wrong:
-                    self._left_out(f"the tool {printable(tool.name, 60)}", wrong)
+                    self._calls.complain(f"the tool {printable(tool.name, 60)} is left out", wrong)
                     self._annotations[tool.name] = wrong
                     continue
             yield tool
@@ -204,7 +201,7 @@ class Operations:
                 try:
                     record = kind.from_document(document)
                 except MCPError as wrong:
-                    self._left_out(f"one of the {member}", wrong)
+                    self._calls.complain(f"one of the {member} is left out", wrong)
                 else:
                     yield record
             cursor = page.get("nextCursor")
@@ -212,9 +209,6 @@ class Operations:
             if not isinstance(cursor, str) or not (cursor or self._agreement.terms().stateless):
                 return
         raise MCPError(f"The list of {member} of {without_query(self.server_url)} has no end.")
-
-    def _left_out(self, what: str, wrong: Exception) -> None:
-        logger.warning("%s: %s is left out: %s", without_query(self.server_url), what, wrong)
 
     def _param_headers(self, params: Mapping[str, Any]) -> dict[str, str]:
         """Return the headers that repeat arguments of a tool, as far as it is known."""

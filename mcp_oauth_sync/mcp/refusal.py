@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import requests
 
@@ -14,6 +15,7 @@ from .jsonrpc import (
     METHOD_NOT_FOUND,
     MISSING_CAPABILITY,
     UNSUPPORTED_VERSION,
+    URL_ELICITATION_REQUIRED,
     Message,
     read_messages,
     read_result,
@@ -35,6 +37,10 @@ MODERN = (HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION)
 _NO_SIGN = (401, 403, 408, 425, 429)
 #: Answers of a server that did not act on what it does not understand, and codes that go with them.
 _NOT_UNDERSTOOD = (400, 404, 405, 406, 415, 422, 501)
+#: Revisions of a server that a message names, and characters of each.
+_LISTED, _NAMED = 20, 40
+#: Characters of what a refusal adds that are looked through.
+_LOOKED_THROUGH = 10_000
 _INVALID_REQUEST, _INVALID_PARAMS, _INTERNAL_ERROR = -32600, -32602, -32603
 
 
@@ -126,6 +132,12 @@ def may_be_older(refusal: MCPError) -> bool:
     return refusal.status in (400, 404, 405) and refusal.code not in understood
 
 
+def wants_asking(refusal: MCPError) -> bool:
+    """Tell whether only somebody who asks the person can help."""
+    wants = refusal.code in (MISSING_CAPABILITY, URL_ELICITATION_REQUIRED)
+    return wants and "elicitation" in printable(refusal.data, _LOOKED_THROUGH)
+
+
 def select_version(refusal: MCPError, ours: Iterable[str]) -> str | None:
     """Return the first of our revisions that a refusal names as supported; None when it names none of them."""
     theirs = supported_by(refusal)
@@ -143,7 +155,8 @@ def nothing_in_common(
         ours: What we offer.
         refusal: What it refused a request with; None when it did not.
     """
-    named = printable(", ".join(str(version) for version in theirs) or "no revision that it names")
+    listed = (printable(version, _NAMED) for version in islice(theirs, _LISTED))
+    named = printable(", ".join(listed) or "no revision that it names")
     return MCPError(
         f"{without_query(url)} speaks MCP {named}; we offer {', '.join(ours)}.",
         hint="See whether there is a newer version of this library or of the server.",

@@ -10,6 +10,7 @@ from requests.auth import AuthBase
 
 from ..urls import require_secure
 from ..version import __version__
+from .bounds import Questions
 from .calls import Call, Calls
 from .dressing import Dressing
 from .elicitation import CAPABILITY, Elicitation, ElicitationReply
@@ -88,8 +89,9 @@ class MCPSession(Listening, Dressing):
         )
         overhear = self._overhear if elicit or on_log else None
         agreement = Agreement(self._wire, about, version=version, timeout=timeout, overhear=overhear)
+        asks = Questions(server_url, elicit) if elicit else None
         calls = Calls(
-            url=server_url, agreement=agreement, timeout=timeout, elicit=elicit, on_log=on_log, changed=self._changed
+            url=server_url, agreement=agreement, timeout=timeout, elicit=asks, on_log=on_log, changed=self._changed
         )
         self._ears = []
         super().__init__(server_url, calls, authorization=self._wire.authorization)

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, suppress
 import requests
 
 from ..exceptions import MCPError, OAuthError
+from ..models.secret import secret_or_none
 from ..urls import without_query
 from .channel import Messages
 from .deadline import Deadline
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 #: Seconds to wait before a stream is taken up again, where the server does not say; and where it brings nothing again
 #: and again.
 PAUSE, MOST_PAUSE = 1.0, 60.0
+#: Seconds to wait at least before a server is listened to again, whatever it says.
+LEAST_PAUSE = 0.1
 #: How often in a row a stream is taken up again that brings nothing new.
 MAX_RESUMES = 5
 #: Seconds for saying goodbye.
@@ -90,15 +93,16 @@ class Streamable:
 
     def _begin(self, response: requests.Response) -> None:
         """Take the name of the session, if the server gives it one."""
-        name = response.headers.get("Mcp-Session-Id") or None
-        if name is not None and not _SESSION.fullmatch(name):
+        name = response.headers.get("Mcp-Session-Id", "")
+        if name and not _SESSION.fullmatch(name):
             raise MCPError(f"{without_query(self._wire.url)} gives its session a name that no header may hold.")
-        self.session_id = name
+        self.session_id = secret_or_none(name)
 
     def _post(
-        self, message: Message, headers: Mapping[str, str], deadline: Deadline
+        self, message: Message, headers: Mapping[str, str], deadline: Deadline, *, ask: bool = True
     ) -> AbstractContextManager[requests.Response]:
-        return self._wire.open("POST", message=message, headers=self.with_session(headers), deadline=deadline)
+        named = self.with_session(headers)
+        return self._wire.open("POST", message=message, headers=named, deadline=deadline, ask=ask)
 
     def _take_up(
         self, seen: str | None, headers: Mapping[str, str], deadline: Deadline, *, ask: bool = True
@@ -110,9 +114,9 @@ class Streamable:
             asking["Last-Event-ID"] = seen.encode().decode("latin-1")  # which is how it goes out: as UTF-8
         return self._wire.open("GET", headers=asking, deadline=deadline, ask=ask)
 
-    def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline) -> None:
+    def tell(self, message: Message, *, headers: Mapping[str, str], deadline: Deadline, ask: bool = True) -> None:
         """Send what wants no answer: a notification, or an answer of ours. Raises as :meth:`converse`."""
-        with self._post(message, headers, deadline) as response:
+        with self._post(message, headers, deadline, ask=ask) as response:
             if not response.ok:
                 raise read_refusal(self._wire, response, deadline)
             if not is_event_stream(response):
@@ -144,7 +148,7 @@ class Streamable:
             except BrokenOff as failure:
                 logger.debug("%s", failure.message)
             pause = min(PAUSE * 2 ** min(silent, 6), MOST_PAUSE) if parser.retry is None else parser.retry / 1000
-            self._wire.sleep(pause)
+            self._wire.sleep(min(max(pause, LEAST_PAUSE), IDLE))
 
     def end(self, headers: Mapping[str, str]) -> None:
         """End the session at the server, if there is one; nobody is asked for it, and a server may refuse."""

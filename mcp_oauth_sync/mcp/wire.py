@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError as LowLevelError
 from urllib3.exceptions import ReadTimeoutError
 
 from ..exceptions import MCPError, printable
+from ..models.secret import secret_or_none
 from ..protocol.exchange import explain
 from ..urls import same_origin, without_query
 from .deadline import Deadline
@@ -97,8 +98,8 @@ class Wire:
     def authorization(self) -> str | None:
         """Return the ``Authorization`` header that a request would carry now; None for none."""
         request = requests.Request("POST", self.url, auth=self._signs()).prepare()
-        value: object = request.headers.get("Authorization") or self._session.headers.get("Authorization")
-        return None if value is None else str(value)
+        found = request.headers.get("Authorization") or self._session.headers.get("Authorization")
+        return secret_or_none(str(found or ""))
 
     @property
     def closed(self) -> bool:
@@ -220,10 +221,7 @@ class Wire:
                 away = f"{without_query(where)} sends us to {printable(without_query(target))}."
                 hint = "If you trust that place, use it as the server's URL."
                 raise MCPError(away, hint=hint, status=response.status_code)
-            if url is None:
-                self.url = target
-            else:
-                url = target
+            self.url, url = (target, None) if url is None else (self.url, target)
         raise MCPError(f"{without_query(self.url)} sends us from one place to the next without end.")
 
     def _signs(self) -> Auth:
