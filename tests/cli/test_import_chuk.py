@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 import requests
+from keyring.backends.SecretService import Keyring
 
 from mcp_oauth_sync import NoPrompt, OAuth
 from mcp_oauth_sync.cli import passwords
 from mcp_oauth_sync.models.record import ServerRecord
 from mcp_oauth_sync.stores import default_manager
+from tests.real.secret_service import SecretService, keyring_daemon, secret_service
 from tests.stores.chuk_files import PASSWORD, stored_tokens, unpack, write_client, write_entry
 
 from .conftest import Scene
 from .terminal import OBEYED, Done, Terminal, files_below, run, run_here
+
+__all__ = ["keyring_daemon", "secret_service"]
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
@@ -149,6 +153,24 @@ def test_what_cannot_be_used_is_refused_in_a_line_each_and_the_rest_goes_on(scen
     record = kept("my server (work)")
     assert record.registration is not None
     assert record.registration.client_secret == "vector-secret-2"
+
+
+@pytest.mark.secret_service
+def test_what_lies_in_the_keyring_under_a_name_of_the_applications_own_is_taken_over(
+    scene: Scene, folder: Path, tmp_path: Path, secret_service: SecretService
+) -> None:
+    left_by_the_original(scene, tmp_path / "files")
+    [refresh_token] = scene.az.ledger.refresh
+    entry = stored_tokens("gone", expires_in=60, refresh_token=refresh_token, scope="notes:read", issued_at=1.0)
+    Keyring().set_password("an app", "notes", entry)
+    (folder / "tokens").mkdir(parents=True)
+    done = take(folder, "--service", "an app", "--url", f"notes={scene.url}")
+    assert done.err.startswith("'notes' is left out: it has expired")  # no client is kept for it here
+    (tmp_path / "files" / "tokens" / "notes_client.json").rename(folder / "tokens" / "notes_client.json")
+    assert take(folder, "--service", "an app", "--url", f"notes={scene.url}").status == 0
+    assert kept().requested_scope == "notes:read"
+    assert call(scene) == 200
+    assert secret_service.items()["an app|notes"] == entry
 
 
 def test_a_sign_in_that_is_here_stays_unless_it_is_to_be_replaced(scene: Scene, folder: Path) -> None:

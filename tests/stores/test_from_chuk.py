@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,9 @@ from tests.real.secret_service import SecretService, keyring_daemon, secret_serv
 from .chuk_files import PASSWORD, SALT, stored_tokens, unpack, write_client, write_entry
 
 __all__ = ["keyring_daemon", "secret_service"]
+
+
+NONE_KEPT = "no tokens are kept for it, neither in the keyring nor in a file"
 
 
 def right() -> str:
@@ -215,7 +219,22 @@ def test_a_client_that_is_none_is_as_good_as_none(folder: Path, client: str) -> 
 
 def test_a_folder_or_a_pipe_in_place_of_a_file_is_left_alone(folder: Path) -> None:
     (folder / "tokens" / "odd.enc").mkdir(parents=True)
-    assert "no tokens are kept" in refused(ChukSignIns(folder, password=never).read(), "odd")
+    os.mkfifo(folder / "tokens" / "piped.enc")  # to open it would be to wait for who writes
+    found = ChukSignIns(folder, password=never).read()
+    assert {refused(found, name) for name in ("odd", "piped")} == {NONE_KEPT}
+
+
+def test_a_file_too_long_to_be_one_of_its_is_left_alone(folder: Path) -> None:
+    write_entry(folder, "notes", stored_tokens("at"))
+    write_client(folder, "notes", "client-1", "x" * (1 << 20))
+    assert taken(ChukSignIns(folder, password=right).read(), "notes").registration is None
+
+
+def test_a_file_without_a_name_is_nobodys(folder: Path) -> None:
+    (folder / "tokens").mkdir(parents=True)
+    for name in (".enc", "_client.json"):
+        (folder / "tokens" / name).write_bytes(b"x")
+    assert ChukSignIns(folder, password=never).read() == {}
 
 
 # The keyring
@@ -231,6 +250,8 @@ def test_the_keyring_is_asked_for_every_name_by_its_mangled_form(folder: Path, r
     assert taken(found, "my server (work)").tokens.access_token == "at-1"
     assert taken(found, "named").tokens.access_token == "at-2"
     assert made.asked == [("chuk-oauth", "my_server__work_"), ("chuk-oauth", "named")]
+    [entry] = chuk_keyring.read_entries("chuk-oauth", ["named", "nobody"]).values()
+    assert "at-2" not in repr(entry)
 
 
 def test_an_application_may_have_a_service_name_of_its_own(folder: Path, ring: Callable[..., Ring]) -> None:
