@@ -50,7 +50,7 @@ napoleon_use_ivar = True
 autodoc_default_options = {
     "members": True,
     # Ways that several classes have from one without a page; not what Python itself gives.
-    "inherited-members": "object, ABC, Enum, Exception, OAuthError, Warning, dict, str",
+    "inherited-members": "object, ABC, Enum, BaseException, OSError, TimeoutError, ValueError, OAuthError, dict, str",
 }
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

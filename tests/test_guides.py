@@ -257,6 +257,7 @@ def test_every_page_with_code_is_run_by_a_test() -> None:
     pages = [page for page in sorted(DOCS.rglob("*.rst")) if blocks(page, "python")]
     run = [page for page in pages if page.name in ELSEWHERE or re.search(rf'"{page.stem}(\.rst)?"', here)]
     assert [page.name for page in pages if page not in run] == []
+    assert [name for name, test in ELSEWHERE.items() if f'"{name}"' not in (ROOT / test).read_text("utf-8")] == []
 
 
 def test_no_block_of_the_guides_is_left_out() -> None:

@@ -23,8 +23,16 @@ from .signed import Auth, SignedOnce
 from .terms import HANDSHAKE, STATELESS, About, Terms
 from .wire import Wire
 
-#: Stands for the sign-in that the server asks for.
-_SIGN_IN = AuthBase()
+
+class _SignIn(AuthBase):
+    """Stands for the sign-in that the server asks for."""
+
+    def __repr__(self) -> str:
+        """Say what it stands for, in signatures."""
+        return "OAuth(server_url)"
+
+
+_SIGN_IN = _SignIn()
 
 
 class MCPSession(Listening, Dressing):
