@@ -72,8 +72,8 @@ def safe_url(url: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9+.\-]*:(?://[a-z0-9_.\-]+(?::\d+)?|//\[[0-9a-f:.]+\](?::\d+)?)?", shown):
         return fingerprint(url)
     path = "/".join(_safe_part(part) for part in parts.path.split("/"))
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True, separator="&")]
-    query = "&".join(f"{_safe_part(name)}=..." for name in names)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = "&".join(f"{_safe_part(name)}=..." if value else "..." for name, value in pairs)
     return f"{shown}{path}" + (f"?{query}" if parts.query else "")
 
 

@@ -144,7 +144,7 @@ def check_ways(plan: SignIn, here: str) -> Iterator[Finding]:
             remedy="Run mcp-oauth-sync auth in a terminal once; later programs find the sign-in.",
         )
     if _takes_browsers(server, plan):
-        yield _way(Level.OK, "redirect", _redirects(plan.options, here))
+        yield _way(Level.OK, "redirect", f"{_scopes(plan)}; {_redirects(plan.options)}")
 
 
 def _takes_browsers(server: AuthorizationServerMetadata, plan: SignIn) -> bool:
@@ -165,7 +165,11 @@ def _browser(here: str) -> str:
     }.get(here, "browser")
 
 
-def _redirects(options: SignInOptions, here: str) -> str:
+def _scopes(plan: SignIn) -> str:
+    return f"asks for scope {printable(' '.join(plan.scopes), 120)!r}" if plan.scopes else "asks for no scope"
+
+
+def _redirects(options: SignInOptions) -> str:
     callback = options.callback
     uris = callback.uris(callback.unbound) if callback.exact or callback.fixed else (portless(callback.unbound),)
     port = "" if callback.exact or callback.fixed else " with any free port"

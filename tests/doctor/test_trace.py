@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from mcp_oauth_sync import BearerToken, ClientRegistration, OAuthTokens, TokenManager
+from mcp_oauth_sync import BearerToken, ClientRegistration, OAuthTokens, ServerRecord, TokenManager
 from mcp_oauth_sync.doctor import Examination, build_trace
 from mcp_oauth_sync.models.options import SignInOptions
 from mcp_oauth_sync.protocol.dpop import build_key
@@ -257,3 +257,65 @@ def test_a_page_is_told_by_its_kind_and_length() -> None:
         scene.mcp.prm_overrides = {"resource": ABSENT}
         trace, _ = shown_by(scene.url)
     assert "   an HTML page: <" in trace
+
+
+#: Secrets that look like plain words, by what they are; no two have a word in common.
+WORDS = {
+    "name of the sign-in": "marigold-harbour",
+    "client id": "walnut-lantern",
+    "client secret": "copper-thimble",
+    "initial access token": "velvet-anchor",
+    "parameter": "juniper-saddle",
+    "token parameter": "granite-feather",
+    "header": "cinnamon-ladder",
+    "access token": "pelican-orchard",
+    "refresh token": "silver-pumpkin",
+    "stored client id": "meadow-trumpet",
+    "stored secret": "coral-blanket",
+    "management token": "amber-windmill",
+    "query": "tulip-compass",
+    "bare query": "glacier-kettle",
+    "password": "falcon-biscuit",
+}
+
+
+@pytest.mark.parametrize("place", WORDS)
+def test_what_is_private_is_not_shown_even_where_a_server_repeats_it_as_if_it_were_a_scope(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_OAUTH_SYNC_CLIENT_SECRET", WORDS["password"])
+    options = SignInOptions(
+        client_id=WORDS["client id"],
+        client_secret=WORDS["client secret"],
+        initial_access_token=WORDS["initial access token"],
+        authorize_params={"login_hint": WORDS["parameter"]},
+        token_params={"key": WORDS["token parameter"]},
+        oauth_headers={"https://login.example.com": {"X-Key": WORDS["header"]}},
+    )
+    manager, name = TokenManager(), WORDS["name of the sign-in"]
+    with Scene() as scene:
+        client = ClientRegistration(
+            client_id=WORDS["stored client id"],
+            client_secret=WORDS["stored secret"],
+            registration_access_token=WORDS["management token"],
+            issuer=scene.az.issuer,
+        )
+        kept = OAuthTokens(access_token=WORDS["access token"], refresh_token=WORDS["refresh token"])
+        manager.save_record(
+            name, ServerRecord(server_url=scene.url, issuer=scene.az.issuer, registration=client, tokens=kept)
+        )
+        scene.mcp.prm_overrides = {"scopes_supported": ["plain-scope", WORDS[place]]}
+        scene.mcp.fault("/mcp", reply(401, {}, [("WWW-Authenticate", "Bearer"), ("Server", f"the {WORDS[place]} one")]))
+        url = f"{scene.url}?key={WORDS['query']}&{WORDS['bare query']}"
+        trace, _ = shown_by(url, name=name, manager=manager, options=options)
+        scene.mcp.violations.clear()
+    assert "HTTP 401" in trace
+    assert WORDS[place][:8] not in trace
+
+
+def test_what_is_private_does_not_hide_what_is_not() -> None:
+    with Scene() as scene:
+        scene.mcp.prm_scopes = ["plain-scope"]
+        trace, _ = shown_by(scene.url, options=SignInOptions(client_id="client-of-somebody"))
+    assert "plain-scope" in trace
+    assert "<not shown>" not in trace
