@@ -86,8 +86,20 @@ def test_a_vault_is_no_mcp_server(bao: Bao, openbao_server: object) -> None:
 
 
 #: By scenario of the official suite: the findings that differ from a good server's.
-MOCKS = {
-    "auth/metadata-default": {},
+MOCKS: dict[str, dict[str, list[str]]] = {
+    "auth/2025-03-26-oauth-endpoint-fallback": {
+        "RESOURCE": ["warning no-resource-metadata"],
+        "SERVER": ["warning guessed-endpoints"],
+    },
+    "auth/dpop": {"RESOURCE": ["ok resource-metadata", "ok dpop"]},
+    "auth/metadata-issuer-mismatch": {"SERVER": ["problem issuer-mismatch"], "CLIENT": SKIPPED, "WAYS": SKIPPED},
+    "auth/metadata-var3": {},
+    "auth/pre-registration": {"CLIENT": ["problem no-registration"]},
+    "auth/resource-mismatch": {
+        "RESOURCE": ["problem resource-mismatch"],
+        **dict.fromkeys(("SERVER", "CLIENT", "WAYS"), SKIPPED),
+    },
+    "auth/wif-jwt-bearer": {"CLIENT": ["problem no-registration"]},
 }
 
 
