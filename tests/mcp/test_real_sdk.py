@@ -105,6 +105,12 @@ def test_the_log_is_heard_from_the_level_that_is_asked_for(door: Door, era: str)
     assert not door.logged
 
 
+def test_a_server_of_sessions_is_told_which_level_is_wanted(sdk_features: SdkFeatures) -> None:
+    with Door(sdk_features.mcp_url).session(HANDSHAKE, log_level="critical") as mcp:
+        mcp.ping()
+    assert sdk_features.became("level", "critical")
+
+
 def test_the_person_fills_in_forms(door: Door, mcp: MCPSession) -> None:
     filled = json.loads(mcp.call_tool("book").text)
     assert filled == {"name": "x", "nights": 1, "breakfast": True, "room": "single"}
