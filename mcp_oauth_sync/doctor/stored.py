@@ -25,17 +25,17 @@ def check_stored(
         profile: The account.
         now: Seconds since the epoch; None means the present.
     """
-    place = f"kept in {store}" + ("" if profile == "default" else f", profile {printable(profile)!r}")
+    place = f"Kept in {printable(store)}; profile {printable(profile)!r}."  # no part of what a trace shows
     tokens, again = record.tokens, f"Run: {sign_in_command(name, record)}"
     if record.moved_on and tokens is None:
         why = "It is used there; going on with it here would end it there where refresh tokens are rotated."
-        what = f"moved to another machine on {record.moved_on} ({place})"
+        what = f"moved to another machine on {record.moved_on}"
         yield _found(
             Level.WARNING, "moved", what, why=why, remedy=f"To sign in here anew: {again.removeprefix('Run: ')}"
         )
         return
     if tokens is None:
-        yield _found(Level.WARNING, "signed-out", f"signed out ({place})", remedy=again)
+        yield _found(Level.WARNING, "signed-out", "signed out", why=place, remedy=again)
         return
     left, refreshable = tokens.seconds_left(now=time.time() if now is None else now), record.can_refresh()
     good = left > 0
@@ -44,9 +44,9 @@ def check_stored(
     bound = "bound to a key (DPoP)" if tokens.bound else None
     state = ", ".join(part for part in (life, renewal or "no refresh token", bound) if part)
     if good or renewal:
-        yield _found(Level.OK, "signed-in", f"{state} ({place})")
+        yield _found(Level.OK, "signed-in", state, why=place)
     else:
-        yield _found(Level.WARNING, "expired", f"{state} ({place})", remedy=again)
+        yield _found(Level.WARNING, "expired", state, why=place, remedy=again)
     if tokens.refresh_token and not refreshable:
         why = "The record lacks the token endpoint or the client, or the client's secret has expired."
         yield _found(Level.WARNING, "cannot-refresh", "it has a refresh token that cannot be used", why=why)

@@ -37,7 +37,7 @@ def tokens(**changes: Any) -> ServerRecord:
 @pytest.mark.parametrize(
     ("record", "code", "words", "person"),
     [
-        (RECORD, "ok signed-in", "good for 2 h, renewed by itself (kept in a drawer)", False),
+        (RECORD, "ok signed-in", "good for 2 h, renewed by itself", False),
         (tokens(expires_in=None), "ok signed-in", "no end known, renewed by itself", False),
         (tokens(refresh_token=None), "ok signed-in", "good for 2 h, no refresh token", False),
         (tokens(expires_in=5), "ok signed-in", "expired, renewed by itself", False),
@@ -73,7 +73,7 @@ def test_a_refresh_token_that_cannot_be_used_is_told() -> None:
 def test_the_profile_and_the_switches_in_force_are_told() -> None:
     record = attrs.evolve(RECORD, switches=Switches(assume_pkce=True, extra_scopes=("mail",)))
     first, second = check_stored("notes", record, store="a drawer", profile="work", now=NOW)
-    assert first.what.endswith("(kept in a drawer, profile 'work')")
+    assert first.why == "Kept in a drawer; profile 'work'."
     assert second.what == f"remembered for {ISSUER} alone: assume_pkce=True, extra_scopes='mail'"
 
 

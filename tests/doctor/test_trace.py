@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -221,6 +222,15 @@ def test_the_environment_is_named_and_not_told(planted: Planted, monkeypatch: py
     assert planted.read_in(trace + rest) == []
     assert "VAULT_TOKEN" in trace
     assert "http://127.0.0.1:1" in trace
+
+
+def test_where_the_user_keeps_things_is_not_in_a_trace(home: Path) -> None:
+    with Scene() as scene:
+        scene.sign_in(name="notes")
+        trace, rest = shown_by(None, name="notes", manager=scene.manager)
+    assert str(home) in rest
+    assert str(home.parent) not in trace
+    assert "[signed-in] good for 60 min" in trace
 
 
 def test_a_trace_tells_every_exchange_in_order() -> None:
