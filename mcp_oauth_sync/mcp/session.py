@@ -47,6 +47,7 @@ class MCPSession(Listening, Dressing):
         timeout: Seconds to wait for each answer; progress starts them anew, up to ten times as long in all.
         elicit: Asks the person what the server wants to know; None tells servers that nobody can be asked. It is
             called in the thread of the call, or in one of its own where a server does not say what it asks about.
+            The time it takes does not count for the timeout of a call whose answer has begun.
         on_log: Hears what the server logs, in the same way; None asks for nothing.
         log_level: The least level that is logged.
         client_info: Name and version told to servers; None tells this library's.
@@ -113,7 +114,10 @@ class MCPSession(Listening, Dressing):
         self.close()
 
     def close(self) -> None:
-        """End the session at the server, and every call that still waits for an answer in another thread."""
+        """End the session at the server, and every call that still waits for an answer in another thread.
+
+        On a ``session`` that was given, a call whose answer has not begun yet ends with its timeout.
+        """
         self._agreement.end()
         self._tell_ears(None)
         if self._own is not None:

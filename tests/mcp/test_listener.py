@@ -343,6 +343,8 @@ def test_a_call_that_nobody_is_asked_about_ends_in_time_while_somebody_listens(a
         with pytest.raises(MCPTimeoutError, match=r"within 0\.2 seconds"):
             mcp.get_prompt("p", timeout=0.2)
         assert asking.count("notifications/cancelled") == 2
+        assert mcp._wire._watch is not None
+        assert len(mcp._wire._watch._waits) == 1  # what is listened to
 
 
 def test_a_person_who_is_asked_outside_of_calls_may_be_asked_until_the_session_closes(asking: HandshakeServer) -> None:

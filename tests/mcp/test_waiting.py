@@ -19,9 +19,10 @@ from urllib3.util import connection
 from mcp_oauth_sync import MCPSession
 from mcp_oauth_sync.exceptions import MCPError, MCPTimeoutError
 from mcp_oauth_sync.mcp.sockets import Sockets
+from mcp_oauth_sync.mcp.wire import Wire
 from tests.scene import Scene
 from tests.servers import Reply, hang, local_ca
-from tests.servers.faults import drip, gate
+from tests.servers.faults import Fault, drip, gate
 
 from .both_eras import HandshakeServer, StatelessServer, as_json, said, stream
 from .script import ScriptedMcp, event, result
@@ -295,21 +296,50 @@ def test_closing_ends_the_first_question_to_a_server(pool: ThreadPoolExecutor) -
         ends_at_once(mcp, call)
 
 
-def test_closing_ends_the_pause_before_a_stream_is_taken_up_again(pool: ThreadPoolExecutor) -> None:
+def test_closing_ends_the_pause_before_a_stream_is_taken_up_again(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep, asleep = Wire.sleep, threading.Event()
+
+    def noted(self: Wire, seconds: float) -> None:
+        asleep.set()
+        sleep(self, seconds)
+
+    monkeypatch.setattr(Wire, "sleep", noted)
     with HandshakeServer() as server, session(server) as mcp:
-        ended = threading.Event()
-
-        def brief(message: dict[str, Any]) -> Reply:
-            def pieces() -> Iterator[bytes]:
-                yield b"id: 1\nretry: 25000\ndata: \n\n"
-                ended.set()
-
-            return stream(then=pieces())
-
-        server.script["tools_call"] = brief
+        server.script["tools_call"] = lambda m: stream(b"id: 1\nretry: 25000\ndata: \n\n")
         call = pool.submit(mcp.call_tool, "echo")
-        assert ended.wait(SOON)
+        assert asleep.wait(SOON)
         ends_at_once(mcp, call)
+
+
+def test_closing_ends_a_call_whose_answer_ends_with_its_connection(pool: ThreadPoolExecutor) -> None:
+    sent = threading.Event()
+
+    def hold(wire: Any, head: bytes, body: bytes) -> None:
+        wire.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: here\n\n")
+        sent.set()
+        wire.stopping.wait()
+
+    with StatelessServer() as server, session(server) as mcp:
+        list(mcp.list_tools())
+        server.fault("/mcp", Fault("hold", send=hold))
+        call = pool.submit(mcp.call_tool, "echo")
+        assert sent.wait(SOON)
+        ends_at_once(mcp, call)
+
+
+def test_an_answer_that_begins_after_the_end_is_not_read_on_the_session_of_a_caller(pool: ThreadPoolExecutor) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+    with StatelessServer() as server, requests.Session() as own, session(server, session=own) as mcp:
+        list(mcp.list_tools())
+        server.fault("/mcp", gate(go_on, arrived=arrived))
+        call = pool.submit(mcp.call_tool, "echo")
+        assert arrived.wait(SOON)
+        mcp.close()
+        go_on.set()
+        with pytest.raises(MCPError, match="was closed"):
+            call.result(SOON)
 
 
 def test_closing_ends_open_streams_on_the_session_of_a_caller_and_leaves_it_open(pool: ThreadPoolExecutor) -> None:
