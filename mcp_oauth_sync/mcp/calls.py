@@ -100,6 +100,7 @@ class Calls:
         raise self._failure(call, "asks for more input again and again")
 
     def _try(self, call: Call) -> dict[str, Any]:
+        visited: set[str | None] = set()
         for attempt in range(1, MAX_ATTEMPTS):
             terms = self.agreement.terms()
             try:
@@ -110,7 +111,7 @@ class Calls:
             except MCPError as refusal:
                 if self.elicit is None and wants_asking(refusal):
                     refusal.hint = _ASK_HINT
-                if not (self._visited(refusal) or self.agreement.improve(terms, refusal)):
+                if not (self._visits(refusal, visited) or self.agreement.improve(terms, refusal)):
                     raise
         return self._once(self.agreement.terms(), call)
 
@@ -201,8 +202,11 @@ class Calls:
             raise self._failure(call, "wants to ask a person, and there is nobody to ask", hint=_ASK_HINT)
         return partial(self.elicit.put, self.elicit.read(params_of(asked)))
 
-    def _visited(self, refusal: MCPError) -> bool:
-        """Have the person visit the pages that a server wants to be visited first, and tell whether they agreed."""
+    def _visits(self, refusal: MCPError, visited: set[str | None]) -> bool:
+        """Have the person visit the pages that a server wants to be visited first, and tell whether they agreed.
+
+        Nobody is sent to the same page again by one call: that it did not help says more.
+        """
         asked = refusal.data.get("elicitations") if isinstance(refusal.data, dict) else None
         if (
             refusal.code != jsonrpc.URL_ELICITATION_REQUIRED
@@ -211,8 +215,9 @@ class Calls:
             or not asked
         ):
             return False
-        pages = [self.elicit.read(page) for page in asked]
-        return all(self.elicit.put(page)["action"] == "accept" for page in pages)
+        pages = [page for page in map(self.elicit.read, asked) if page.url not in visited]
+        visited.update(page.url for page in pages)
+        return bool(pages) and all(self.elicit.put(page)["action"] == "accept" for page in pages)
 
     def _failure(self, call: Call, what: str, *, hint: str | None = None) -> MCPError:
         return MCPError(f"{call.method} at {without_query(self.url)} {what}.", hint=hint)

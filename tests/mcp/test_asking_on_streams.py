@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -187,11 +188,26 @@ def test_who_does_not_want_to_visit_a_page_gets_the_error(says: bool | None) -> 
         assert server.methods.count("tools/call") == 1
 
 
-def test_pages_that_never_help_are_an_error_in_the_end() -> None:
+def test_pages_that_do_not_help_are_visited_once() -> None:
     with ScriptedMcp(tools_call=visiting(99)) as server:
-        with talk(server, elicit=Person(True)) as mcp, pytest.raises(MCPError, match="Visit"):
+        person = Person(True)
+        with talk(server, elicit=person) as mcp, pytest.raises(MCPError, match="Visit"):
             mcp.call_tool("x")
-        assert server.methods.count("tools/call") == 4
+        assert (len(person.asked), server.methods.count("tools/call")) == (2, 2)
+
+
+def test_other_pages_each_time_are_an_error_in_the_end() -> None:
+    numbers = count()
+
+    def another(message: dict[str, Any]) -> Reply:
+        wanted = {"elicitations": [page(f"https://pay.example.com/{next(numbers)}")["params"]]}
+        return refusing(-32042, "Visit", data=wanted)(message)
+
+    with ScriptedMcp(tools_call=another) as server:
+        person = Person(True)
+        with talk(server, elicit=person) as mcp, pytest.raises(MCPError, match="Visit"):
+            mcp.call_tool("x")
+        assert (len(person.asked), server.methods.count("tools/call")) == (3, 4)
 
 
 @pytest.mark.parametrize("data", [None, {}, {"elicitations": []}, {"elicitations": "x"}, {"elicitations": [7]}])
