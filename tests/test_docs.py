@@ -42,7 +42,7 @@ def test_every_command_and_flag_in_a_shell_block_is_understood() -> None:
     parser = build_parser()
     for text in TEXTS:
         for line in re.findall(r"^ +mcp-oauth-sync (.+)$", text.read_text(encoding="utf-8"), re.MULTILINE):
-            parser.parse_args(line.split("#")[0].split())
+            parser.parse_args(re.split(r"[#|>]", line)[0].split())
 
 
 def test_each_situation_has_a_row_that_is_backed_by_a_test_or_says_that_it_is_not() -> None:

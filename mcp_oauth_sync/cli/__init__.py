@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from importlib import import_module
 
-from .parser import build_parser
+from .parser import OVERVIEW, build_parser
 
 DONE, FAILED, USAGE, SIGN_IN_NEEDED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -17,11 +18,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command line without the program's name; None takes this process's.
     """
-    from .output import accept_all_characters, finish_output
+    from .output import accept_all_characters, data, finish_output
 
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
+        from .completion import complete
+
+        complete(build_parser(mixed=False))
     accept_all_characters()
     try:
-        status = _run(build_parser().parse_args(arguments))
+        options = build_parser().parse_args(arguments)
+        if options.command is None:
+            data(OVERVIEW)
+        status = DONE if options.command is None else _run(options)
     except SystemExit as end:  # argparse has printed the help, the version, or what is wrong
         status = end.code if isinstance(end.code, int) else USAGE
     except BrokenPipeError:  # the reader has gone: there is nobody to tell

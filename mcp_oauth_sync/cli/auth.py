@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from .. import OAuth
 from ..exceptions import OAuthError, SignInRequiredError, TokenStorageError, printable
+from ..stores import TokenManager
 from ..urls import without_query
 from .accounts import manager_for
 from .auth_flags import arguments_of, in_flags
@@ -34,6 +35,9 @@ def run(options: argparse.Namespace) -> int:
     except OAuthError as error:
         error.hint = in_flags(error.hint)
         raise
+    if options.json:
+        _show_document(manager, options.name)
+        return 0
     say(f"Signed in to {without_query(options.url)} as {options.name!r}; kept in {manager.store.name}.")
     if tokens.scope:
         say(f"Granted: {printable(tokens.scope)}")
@@ -42,3 +46,14 @@ def run(options: argparse.Namespace) -> int:
         if record and record.switches:
             say(f"Remembered for {printable(record.issuer)} alone: {record.switches}")
     return 0
+
+
+def _show_document(manager: TokenManager, name: str) -> None:
+    from .as_json import show_json
+    from .described import in_full
+    from .standing import stand
+
+    record = manager.load_record(name)
+    if record is None:  # it could not be kept, and that was warned of
+        raise TokenStorageError(f"The sign-in {name!r} could not be kept, and ends with this command.")
+    show_json(in_full(name, record, stand(record), manager))

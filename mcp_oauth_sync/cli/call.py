@@ -14,8 +14,9 @@ from ..mcp.elicitation import Elicitation, ElicitationReply
 from ..mcp.jsonrpc import METHOD_NOT_FOUND, MISSING_CAPABILITY, URL_ELICITATION_REQUIRED
 from ..mcp.records import Tool
 from ..mcp.session import MCPSession
+from .as_json import as_json
 from .call_arguments import Given, Misuse, explain
-from .call_output import ProgressLine, as_json, explain_failure, first_binary, show_result
+from .call_output import ProgressLine, explain_failure, first_binary, show_result
 from .connection import command, open_session
 from .elicit import ask_in_terminal, at_terminal
 from .new_file import NewFile

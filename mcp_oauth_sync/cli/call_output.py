@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import unicodedata
 from collections.abc import Iterator
 
 from ..exceptions import MCPError, printable
 from ..mcp.content import Content, ToolResult
 from ..mcp.notices import Progress
+from .as_json import as_json
+from .columns import columns, fitted
 from .output import data, say, shown, width
 
 
@@ -25,10 +25,10 @@ class ProgressLine:
         if sys.stderr is None or not sys.stderr.isatty():
             say(str(done))
             return
-        text = _fitted(shown(str(done)), width() - 1)
-        columns = _columns(text)
-        print(f"\r{text}{' ' * (self._columns - columns)}", end="", file=sys.stderr, flush=True)
-        self._columns = max(columns, 1)
+        text = fitted(shown(str(done)), width() - 1)
+        wide = columns(text)
+        print(f"\r{text}{' ' * (self._columns - wide)}", end="", file=sys.stderr, flush=True)
+        self._columns = max(wide, 1)
 
     def leave(self) -> None:
         """Let what is shown next begin a new line."""
@@ -70,29 +70,6 @@ def first_binary(result: ToolResult) -> bytes | None:
     return next(_binaries(result), None)
 
 
-def as_json(value: object) -> str:
-    """Return JSON that a terminal shows as it is: in plain sight where that is safe, else with escapes.
-
-    Raises:
-        MCPError: It is nested too deeply.
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False, indent=2)
-        if text != shown(text) or not _encodable(text):
-            text = json.dumps(value, indent=2)
-    except RecursionError:
-        raise MCPError("What the server sent is nested too deeply to be shown.") from None
-    return text
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding if sys.stdout is not None else "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _binaries(result: ToolResult) -> Iterator[bytes]:
     for piece in result.content:
         if piece.resource is not None and piece.resource.blob is not None:
@@ -108,14 +85,3 @@ def _described(piece: Content) -> str:
     except MCPError:
         return f"[{printable(kind, 60)}, no base64]"
     return f"[{printable(kind, 60)}]" if content is None else f"[{printable(kind, 60)}, {len(content)} bytes]"
-
-
-def _fitted(text: str, columns: int) -> str:
-    while _columns(text) > columns:
-        text = text[:-1]
-    return text
-
-
-def _columns(text: str) -> int:
-    """Return the columns that a terminal needs for a text; some need fewer."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -18,6 +18,7 @@ from ..protocol.client_id_document import (
     build_loopback_redirects,
 )
 from ..urls import without_query
+from .as_json import show_json
 from .output import data, say
 
 #: Bytes of the largest file of keys that is read.
@@ -26,7 +27,7 @@ _LARGEST_KEYS = 64 * 1024
 
 def run(options: argparse.Namespace) -> int:
     """Do either."""
-    return _write(options) if options.check is None else _check(options.check)
+    return _write(options) if options.check is None else _check(options.check, as_document=options.json)
 
 
 def _write(options: argparse.Namespace) -> int:
@@ -87,13 +88,16 @@ def _save(path: Path, text: str) -> None:
     say(f"Written to {printable(path)}.")
 
 
-def _check(url: str) -> int:
+def _check(url: str, *, as_document: bool) -> int:
     from ..protocol.client_document_check import fetch_client_document_findings
     from ..protocol.transport import Transport
 
     findings = fetch_client_document_findings(Transport(), url)
     wrong = [finding for finding in findings if finding.wrong]
-    for finding in findings:
+    if as_document:
+        said = [{"wrong": finding.wrong, "said": finding.said} for finding in findings]
+        show_json({"url": without_query(url), "usable": not wrong, "findings": said})
+    for finding in [] if as_document else findings:
         data(f"{'wrong' if finding.wrong else 'note'}: {finding.said}")
     if wrong:
         say(f"Authorization servers may refuse the document at {without_query(url)}.")

@@ -7,9 +7,8 @@ import shlex
 from typing import Any
 
 from .. import OAuth
-from ..exceptions import SignInRequiredError
 from ..mcp.session import MCPSession
-from .accounts import manager_for
+from .accounts import manager_for, sign_in_of, unknown
 
 
 def open_session(options: argparse.Namespace, **how: Any) -> MCPSession:
@@ -25,12 +24,10 @@ def open_session(options: argparse.Namespace, **how: Any) -> MCPSession:
         StoreUnavailableError: The store cannot be used here.
     """
     manager = manager_for(options)
-    record = manager.load_record(options.name)
+    options.name, record = sign_in_of(manager, options.name)
     url = options.url or (record.server_url if record else None)
     if not url:
-        raise SignInRequiredError(
-            f"There is no sign-in called {options.name!r}.", hint=f"Run: mcp-oauth-sync auth {options.name} URL"
-        )
+        raise unknown(manager, options.name)
     return MCPSession(url, auth=OAuth(url, name=options.name, token_manager=manager), **how)
 
 

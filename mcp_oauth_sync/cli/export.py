@@ -9,6 +9,7 @@ from pathlib import Path
 from ..exceptions import TokenStorageError
 from ..urls import without_query
 from .accounts import manager_for
+from .as_json import show_json
 from .new_file import NewFile
 from .output import data, say
 from .passwords import find_password
@@ -24,10 +25,15 @@ def run(options: argparse.Namespace) -> int:
         means = {"public_key": options.to}
 
     def deliver(sealed: str) -> None:
-        if options.output is None:
-            data(sealed)
-        else:
+        if options.output is not None:
             _write_new(Path(options.output), sealed)
+        if options.json:
+            shown = sealed if options.output is None else None
+            kept, server_url = options.keep, without_query(record.server_url) if record.server_url else None
+            told = {"name": name, "server_url": server_url, "sealed": shown, "file": options.output, "kept": kept}
+            show_json(told)
+        elif options.output is None:
+            data(sealed)
 
     manager.export_sign_in(name, **means, keep=options.keep, deliver=deliver)
     where = without_query(record.server_url or record.token_endpoint or "-")

@@ -20,8 +20,10 @@ from ..stores import TokenManager
 from ..stores.from_chuk import REDIRECT, ChukSignIn, ChukSignIns, mangled
 from ..urls import without_query
 from .accounts import manager_for
-from .output import data, say
+from .as_json import show_json
+from .output import say
 from .passwords import find_password
+from .table import show_table
 
 #: Where the original itself looks for the password of its files.
 PASSWORD_VARIABLE = "MCP_CLI_ENCRYPTION_KEY"
@@ -64,7 +66,11 @@ def take_over(options: argparse.Namespace) -> int:
             rows.append((printable(name), without_query(url) if url else "-", "left out"))
         else:
             rows.append((printable(name), without_query(record.server_url), _told(record)))
-    _show(rows)
+    if options.json:
+        documents = [{"name": name, "server_url": server, "result": result} for name, server, result in rows]
+        show_json({"store": manager.store.name, "sign_ins": documents})
+    else:
+        show_table(("NAME", "SERVER", "RESULT"), rows)
     taken = [row for row in rows if row[2] != "left out"]
     if taken:
         say(f"Kept in {manager.store.name}; nothing of {_WHOSE} was changed.")
@@ -119,9 +125,3 @@ def _told(record: ServerRecord) -> str:
     if tokens is not None and tokens.is_expired():
         return "taken over, renewed at the next call"
     return "taken over" if record.can_refresh() else "taken over until it expires"
-
-
-def _show(rows: list[tuple[str, str, str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for name, server, result in rows:
-        data(f"{name:<{widths[0]}}  {server:<{widths[1]}}  {result}")

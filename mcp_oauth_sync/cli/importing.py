@@ -10,6 +10,7 @@ from ..stores import TokenManager
 from ..stores.sealed_text import LONGEST, PASSWORD, kind_of
 from ..urls import without_query
 from .accounts import manager_for
+from .as_json import show_json
 from .import_flags import misused
 from .output import say
 from .passwords import find_password
@@ -29,13 +30,18 @@ def run(options: argparse.Namespace) -> int:
     means = {}
     if kind_of(sealed) == PASSWORD:
         means["password"] = find_password(options.password_file, twice=False)
-    tell(manager, manager.import_sign_in(sealed, name=options.name, replace=options.replace, **means))
+    name = manager.import_sign_in(sealed, name=options.name, replace=options.replace, **means)
+    tell(manager, name, as_document=options.json)
     return 0
 
 
-def tell(manager: TokenManager, name: str) -> None:
+def tell(manager: TokenManager, name: str, *, as_document: bool) -> None:
     """Say what has come."""
     record = manager.load_record(name)
+    if as_document:
+        server_url = without_query(record.server_url) if record and record.server_url else None
+        switches = list(record.switches.names) if record else []
+        show_json({"name": name, "server_url": server_url, "store": manager.store.name, "switches": switches})
     where = without_query((record and (record.server_url or record.token_endpoint)) or "-")
     say(f"{printable(name)!r} is signed in to {where} here now; kept in {manager.store.name}.")
     if record is not None and record.switches:

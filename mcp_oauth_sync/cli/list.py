@@ -4,57 +4,40 @@ from __future__ import annotations
 
 import argparse
 
-from ..exceptions import TokenStorageError, printable
+from ..exceptions import printable
 from ..models.record import ServerRecord
-from ..stores import TokenManager
 from ..urls import without_query
 from .accounts import manager_for
-from .output import data, say
+from .as_json import show_json
+from .described import briefly
+from .output import say
+from .standing import Standing, State, look_up
+from .table import show_table
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a line per sign-in."""
     manager = manager_for(options)
-    names = manager.names()
-    if not names:
+    found = [(name, *look_up(manager, name)) for name in manager.names()]
+    if options.json:
+        kept = [briefly(name, record, standing) for name, record, standing in found]
+        show_json({"profile": manager.profile, "store": manager.store.name if found else None, "sign_ins": kept})
+        return 0
+    if not found:
         say("There are no sign-ins.")
         return 0
-    lines = [(printable(name), *_told(manager, name)) for name in names]
-    widths = [max(len(line[column]) for line in lines) for column in range(2)]
-    for name, server, status in lines:
-        data(f"{name:<{widths[0]}}  {server:<{widths[1]}}  {status}")
+    rows = [(printable(name), server_of(record), _said(record, standing)) for name, record, standing in found]
+    show_table(("NAME", "SERVER", "STATE"), rows, paint=[standing.paint for _, _, standing in found])
     say(f"Kept in {manager.store.name}; profile {manager.profile!r}.")
     return 0
 
 
-def _told(manager: TokenManager, name: str) -> tuple[str, str]:
-    """Return (server, how it stands)."""
-    try:
-        record = manager.load_record(name)
-    except TokenStorageError as failure:
-        return "-", f"cannot be read: {printable(failure.message)}"
-    if record is None:
-        return "-", "removed just now"
-    told = f" ({record.switches})" if record.switches else ""
-    return without_query(record.server_url or record.token_endpoint or "-"), _status(record) + told
+def server_of(record: ServerRecord | None) -> str:
+    """Return where a sign-in is one, for a table."""
+    return without_query((record and (record.server_url or record.token_endpoint)) or "-")
 
 
-def _status(record: ServerRecord) -> str:
-    tokens = record.tokens
-    if tokens is None:
-        return f"moved on {record.moved_on}" if record.moved_on else "signed out"
-    left = tokens.seconds_left()
-    if left == float("inf"):
-        return "signed in"
-    if left > 0:
-        return f"signed in, good for {_duration(left)}"
-    if record.can_refresh():
-        return "signed in, renewed at the next call"
-    return "expired, obtained anew by its program" if record.grant else "expired"
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+def _said(record: ServerRecord | None, standing: Standing) -> str:
+    if standing.state is State.UNREADABLE:
+        return standing.told
+    return f"{standing.said} ({record.switches})" if record is not None and record.switches else standing.said

@@ -24,6 +24,11 @@ def data(text: str) -> None:
     print(shown(text), flush=True)
 
 
+def print_painted(text: str) -> None:
+    """Print a line of data that may have colours in it; everything else in it has passed :func:`shown`."""
+    print(text, flush=True)
+
+
 def say(text: str) -> None:
     """Print what happened."""
     print(shown(text), file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ import argparse
 from ..exceptions import StoreCorruptError
 from ..stores.sealed_text import LONGEST
 from .accounts import manager_for
+from .as_json import show_json
 from .importing import tell
 from .output import data, say
 from .reading import read_text
@@ -17,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     manager = manager_for(options)
     key = manager.receiving_key(options.name)
     if options.show_key:
-        data(key)
+        show_json({"name": options.name, "key": key}) if options.json else data(key)
         return 0
     say("On the machine where you are signed in, run this, with the name the sign-in has there:")
     say(f"  mcp-oauth-sync export NAME --to {key}")
@@ -26,5 +27,6 @@ def run(options: argparse.Namespace) -> int:
         raise StoreCorruptError(
             "There is no sealed sign-in yet.", hint="Run this command again with it: the key stays the same."
         )
-    tell(manager, manager.import_sign_in(sealed, name=options.name, replace=options.replace))
+    name = manager.import_sign_in(sealed, name=options.name, replace=options.replace)
+    tell(manager, name, as_document=options.json)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..mcp.records import Tool
-from .call_output import as_json
+from .as_json import as_json
 from .connection import open_session
 from .output import data, say, tool_line, wrapped
 from .tool_parameters import read_parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import time
 
 from .. import OAuth
 from ..exceptions import InvalidRedirectError, OAuthError
@@ -11,7 +12,9 @@ from ..models.pending import LIFETIME
 from ..models.redirect import MAX_REDIRECT
 from ..models.tokens import OAuthTokens
 from ..prompts.pasted import read_pasted
+from .as_json import show_json
 from .auth_flags import in_flags
+from .moments import as_utc
 from .output import data, say
 from .reading import read_text
 
@@ -24,7 +27,10 @@ def start(auth: OAuth, options: argparse.Namespace) -> int:
     except OAuthError as error:
         error.hint = in_flags(error.hint)
         raise
-    data(started.url)
+    if options.json:
+        show_json({"name": options.name, "url": started.url, "expires_at": as_utc(time.time() + lifetime)})
+    else:
+        data(started.url)
     profile = [] if options.profile is None else ["--profile", options.profile]
     command = shlex.join(["mcp-oauth-sync", "auth", options.name, options.url, "--finish", *profile])
     say(f"Open that address in any browser, within {lifetime / 60:.4g} min. It ends on an address that may not load.")

@@ -141,6 +141,18 @@ def available() -> list[str]:
     return [*works, MEMORY]
 
 
+def survey() -> Iterator[tuple[str, SecureTokenStore | None, str | None]]:
+    """Yield (name, store or None, why it cannot be used or None) of every store, each tried out, best first."""
+    works, reasons = _working(StoreSettings(), first=False)
+    for name, store in works.items():
+        yield name, store, None
+    for name in store_names():
+        if name == MEMORY:
+            yield name, open_store(name, StoreSettings()), None
+        elif name not in works:
+            yield name, None, reasons.get(name, "it is taken by name only")
+
+
 def detect() -> str:
     """Return the name of the store that is taken here.
 

@@ -25,7 +25,15 @@ COMMANDS = {
     "tools": ("NAME", "[URL]", "--long", "--json"),
     "call": ("NAME", "TOOL", "[ARGUMENT ...]", "--url", "--json", "--output", "--timeout", "name=value", "@FILE"),
     "doctor": ("URL|NAME", "--offline", "--register", "--json", "--trace", "--assume-pkce", "--client-id"),
-    "logout": ("NAME",),
+    "list": ("--json", "--profile"),
+    "get": ("NAME", "--json", "--profile"),
+    "status": ("[NAME]", "--json", "--profile"),
+    "test": ("NAME", "--json", "--profile"),
+    "token": ("NAME", "--show", "--profile"),
+    "headers": ("NAME", "--method", "--url", "--show", "--profile"),
+    "stores": ("--json",),
+    "completion": ("bash, zsh, fish",),
+    "logout": ("NAME", "--forget-client"),
     "clear": ("NAME",),
     "export": ("NAME", "--to", "--password-file", "--keep", "--output"),
     "import": ("[FILE]", "--name", "--password-file", "--replace"),
@@ -52,6 +60,7 @@ def test_the_help_of_a_command_names_its_arguments(
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(f"usage: mcp-oauth-sync {command} ")
     assert [argument for argument in (*COMMANDS[command], "--verbose") if argument not in done.out] == []
+    assert re.search(r"^examples?:\n(.*\n)*?  .*mcp-oauth-sync ", done.out, re.MULTILINE)
     assert [line for line in done.out.splitlines() if len(line) > 80] == []
 
 
@@ -65,7 +74,7 @@ def test_the_installed_command_is_this_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["auth", "--help"], ["call", "--help"], ["demo", "--help"]]
+    "arguments", [[], ["--help"], ["--version"], ["auth", "--help"], ["call", "--help"], ["demo", "--help"]]
 )
 def test_help_and_version_wait_for_no_slow_import(arguments: list[str]) -> None:
     code = (
@@ -101,7 +110,6 @@ def test_wrong_usage_ends_the_process_with_2() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "the following arguments are required: COMMAND"),
         (["fly"], "invalid choice: 'fly'"),
         (["auth", "notes"], "the following arguments are required: URL"),
         (["auth"], "the following arguments are required: NAME, URL"),

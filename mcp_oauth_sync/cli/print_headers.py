@@ -1,0 +1,17 @@
+"""``mcp-oauth-sync headers NAME``: what signs another program's request. RFC 6750 section 2.1, RFC 9449 section 7.1."""
+
+from __future__ import annotations
+
+import argparse
+
+from .output import data
+from .silent import refuse_terminal, silent_sign_in
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the headers, one a line."""
+    refuse_terminal(options, "A token")
+    auth, _ = silent_sign_in(options)
+    for name, value in auth.headers(options.method.upper(), options.url).items():
+        data(f"{name}: {value}")
+    return 0

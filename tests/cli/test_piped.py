@@ -1,0 +1,167 @@
+"""``token`` and ``headers``: for pipes, never for a screen; ``test``: whether the server answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import attrs
+import pytest
+
+from mcp_oauth_sync import TokenManager
+from mcp_oauth_sync.stores import default_manager
+from tests.servers import html
+
+from .conftest import Scene
+from .kept import FULL, RECORD
+from .terminal import COMMAND, Terminal, run, run_here
+from .test_commands_page import keys_of
+
+
+def test_the_token_alone_is_on_standard_output(scene: Scene) -> None:
+    token = scene.sign_in()
+    assert run("token", "notes") == (0, f"{token}\n", "")
+    assert run("token", scene.url) == (0, f"{token}\n", "")
+    assert run("headers", "notes") == (0, f"Authorization: Bearer {token}\n", "")
+    assert scene.quiet()
+
+
+@pytest.mark.parametrize("command", ["token", "headers"])
+def test_an_expired_token_is_renewed_first(scene: Scene, command: str) -> None:
+    token = scene.sign_in()
+    record = default_manager().load_record("notes")
+    assert record is not None
+    assert record.tokens is not None
+    old = attrs.evolve(record.tokens, issued_at=1.0)
+    default_manager().save_record("notes", attrs.evolve(record, tokens=old))
+    done = run(command, "notes")
+    assert (done.status, done.err) == (0, "")
+    printed = done.out.strip().removeprefix("Authorization: Bearer ")
+    assert printed != token
+    assert scene.az.is_active(printed)
+    assert [exchange.path for exchange in scene.az.log] == ["/token"]
+
+
+@pytest.mark.parametrize("command", ["token", "headers"])
+def test_a_terminal_gets_nothing_unless_it_is_asked_for(scene: Scene, command: str) -> None:
+    token = scene.sign_in()
+    with Terminal(command, "notes") as terminal:
+        assert terminal.end() == 1
+    assert "on a screen is a leak: nothing was printed.\nhint: " in terminal.screen
+    assert token[:8] not in terminal.screen
+    with Terminal(command, "notes", "--show") as terminal:
+        assert terminal.end() == 0
+    assert token in terminal.screen
+    assert scene.quiet()
+
+
+@pytest.mark.parametrize("command", ["token", "headers", "test"])
+def test_nobody_is_asked_even_at_a_terminal(scene: Scene, command: str) -> None:
+    token = scene.sign_in()
+    default_manager().delete_tokens("notes")
+    with Terminal(command, "notes", out=True) as terminal:
+        assert terminal.end() == 3
+    assert terminal.output == b""
+    assert re.search(r"error: A person has to sign in to \S+, and nobody is there to ask", terminal.screen)
+    assert f"hint: Run: mcp-oauth-sync auth notes {scene.url}" in terminal.screen
+    assert token not in terminal.screen
+
+
+def test_a_server_that_does_not_renew_for_now_is_status_1_and_keeps_everything(scene: Scene) -> None:
+    scene.sign_in()
+    record = default_manager().load_record("notes")
+    assert record is not None
+    assert record.tokens is not None
+    default_manager().save_record("notes", attrs.evolve(record, tokens=attrs.evolve(record.tokens, issued_at=1.0)))
+    scene.az.fault("/token", *[html(400)] * 8)
+    done = run("token", "notes")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith(("error: ", "hint: "))
+    kept = default_manager().load_tokens("notes")
+    assert kept is not None
+    assert kept.refresh_token == record.tokens.refresh_token
+
+
+def test_a_bound_token_is_refused_alone_with_the_command_that_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    TokenManager().save_record("notes", FULL)
+    done = run_here(capsys, "token", "notes")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        "error: The token is bound to a key (DPoP): alone it is of no use.\n"
+        "hint: Each request needs a proof of its own, which 'headers' makes: "
+        "mcp-oauth-sync headers notes --method POST\n"
+    )
+
+
+def test_headers_of_a_bound_token_come_with_a_proof_for_their_request(scene: Scene) -> None:
+    jwt = pytest.importorskip("jwt")
+    scene.az.dpop.offered = scene.mcp.binding.offered = True
+    scene.sign_in()
+    done = run("headers", "notes", "--method", "post", "--url", f"{scene.url}/x?y=1")
+    assert (done.status, done.err) == (0, "")
+    headers = dict(line.split(": ", 1) for line in done.out.splitlines())
+    assert headers["Authorization"].startswith("DPoP ")
+    claims = jwt.decode(headers["DPoP"], options={"verify_signature": False})
+    assert (claims["htm"], claims["htu"]) == ("POST", f"{scene.url}/x")
+
+
+def test_headers_for_another_origin_are_refused(scene: Scene) -> None:
+    token = scene.sign_in()
+    done = run("headers", "notes", "--url", "https://evil.example.com/mcp")
+    assert (done.status, done.out) == (1, "")
+    assert token not in done.err
+    assert "is not on the origin of" in done.err
+
+
+@pytest.mark.parametrize("command", ["token", "headers", "test"])
+def test_a_sign_in_from_explicit_endpoints_is_for_its_program(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    TokenManager().save_record("notes", attrs.evolve(RECORD, server_url=""))
+    done = run_here(capsys, command, "notes")
+    assert (done.status, done.out) == (1, "")
+    assert "only that program can use it" in done.err
+
+
+@pytest.mark.curl
+def test_curl_takes_the_headers_from_a_substituted_process(scene: Scene) -> None:
+    token = scene.sign_in()
+    line = f"curl -s -o /dev/null -H @<({' '.join(COMMAND)} headers notes) {scene.url}"
+    subprocess.run(["bash", "-c", line], check=True, timeout=60)
+    assert scene.mcp.tokens_seen == [token]
+
+
+def test_test_calls_the_server_and_says_what_it_is(scene: Scene) -> None:
+    token = scene.sign_in()
+    done = run("test", "notes")
+    assert (done.status, done.err) == (0, "")
+    lines = dict(line.split(": ", 1) for line in done.out.splitlines())
+    assert re.fullmatch(r"as it was, good for \d+ minutes", lines.pop("token"))
+    assert lines == {
+        "name": "notes",
+        "result": "the server answers",
+        "server": scene.url,
+        "called": "scripted 1",
+        "speaks": "MCP 2025-11-25",
+        "tools": "3",
+    }
+    assert set(scene.mcp.tokens_seen) == {token}
+
+
+def test_test_says_that_the_token_was_renewed(scene: Scene) -> None:
+    scene.sign_in()
+    scene.az.expire_all_access_tokens()
+    document = json.loads(run("test", "notes", "--json").out)
+    assert document["renewed"] is True
+    assert {*document, *document["server"]} == keys_of("test")
+    scene.az.expire_all_access_tokens()
+    assert re.search(r"^token: renewed just now, good for \d+ minutes$", run("test", "notes").out, re.MULTILINE)
+
+
+def test_test_fails_with_1_where_the_server_does_not_answer_and_3_where_it_wants_a_person(scene: Scene) -> None:
+    scene.az.revoke_family(scene.sign_in())
+    done = run("test", "notes")
+    assert (done.status, done.out) == (3, "")
+    scene.mcp.stop()
+    done = run("test", "notes", "--json")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("error: ")
