@@ -21,7 +21,6 @@ from .. import OAuth, TokenManager
 from ..mcp.session import MCPSession
 from ..prompts import Prompt
 from ..prompts.browser import BrowserPrompt
-from ..prompts.surroundings import browser_at_hand, somebody_there
 from ..stores.places import HOME_VARIABLE
 from .demo_stage import Announced, PlayedPerson, Recorder, demo_server
 from .output import data, width, wrapped
@@ -34,7 +33,7 @@ _INDENT = "     "
 def run(options: argparse.Namespace) -> int:
     """Run the demo in a temporary folder that is removed afterwards, however it ends."""
     _end_tidily()
-    played = options.no_browser or not (somebody_there() and browser_at_hand())
+    played = options.no_browser or PlayedPerson.needed()
     with tempfile.TemporaryDirectory(prefix="mcp-oauth-sync-demo-") as home:
         data("Starting a real MCP server with OAuth, the official SDK's, on this computer ...")
         with demo_server(access_ttl=ACCESS_TTL) as url:

@@ -48,6 +48,7 @@ class Options:
         issuer: The authorization server of an ``rs``; None for the other roles.
         access_ttl: Lifetime of an access token in seconds.
         auto_consent: True answers every question with yes, without a page.
+        event_streams: True answers in event streams instead of JSON.
         tls: Files of private key and certificate, or None for http.
         ca: File of the certificate authority that an ``rs`` trusts, or None for the system's.
     """
@@ -57,6 +58,7 @@ class Options:
     issuer: str | None = None
     access_ttl: int = 3600
     auto_consent: bool = False
+    event_streams: bool = False
     tls: tuple[str, str] | None = None
     ca: str | None = None
 
@@ -72,6 +74,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--issuer", metavar="URL", help="authorization server that --role rs trusts")
     parser.add_argument("--access-ttl", type=int, default=3600, metavar="SECONDS", help="access token lifetime")
     parser.add_argument("--auto-consent", action="store_true", help="say yes without asking")
+    parser.add_argument("--event-streams", action="store_true", help="answer in event streams instead of JSON")
     parser.add_argument("--tls", metavar="KEY,CERT", help="PEM files; serves https")
     parser.add_argument("--ca", metavar="FILE", help="PEM file that --role rs checks its issuer with")
     given = parser.parse_args(arguments)
@@ -88,6 +91,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         issuer=given.issuer,
         access_ttl=given.access_ttl,
         auto_consent=given.auto_consent,
+        event_streams=given.event_streams,
         tls=(key, cert) if comma else None,
         ca=given.ca,
     )
@@ -117,7 +121,7 @@ def build_app(options: Options, origin: str) -> ASGIApp:
             "Demo notes", auth=_settings(options.issuer, resource), token_verifier=verifier, log_level="ERROR"
         )
     add_notes_tools(server)
-    app = server.streamable_http_app(stateless_http=True, json_response=True)
+    app = server.streamable_http_app(stateless_http=True, json_response=not options.event_streams)
     # Last in the list is innermost: the SDK has authenticated the request before StepUp looks at it.
     metadata_url = f"{origin}/.well-known/oauth-protected-resource/mcp"
     app.user_middleware.append(Middleware(StepUp, metadata_url=metadata_url))

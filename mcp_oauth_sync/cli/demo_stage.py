@@ -19,22 +19,25 @@ from requests.adapters import HTTPAdapter
 from ..exceptions import OAuthError
 from ..models.callback import Callback
 from ..prompts import Listener, Prompt
+from ..prompts.surroundings import browser_at_hand, somebody_there
 
 #: Seconds for the server to come up, and to end.
 STARTUP, SHUTDOWN = 30.0, 5.0
 
 
 @contextmanager
-def demo_server(*, access_ttl: int) -> Iterator[str]:
+def demo_server(*, access_ttl: int, event_streams: bool = False) -> Iterator[str]:
     """Run the demo's server as a child process and yield the URL of its MCP endpoint.
 
     Args:
         access_ttl: Lifetime of its access tokens in seconds.
+        event_streams: True makes it answer in event streams, as many servers do.
 
     Raises:
         OAuthError: It did not start.
     """
     command = [sys.executable, "-m", "mcp_oauth_sync.cli.demo_server", "0", "--access-ttl", str(access_ttl)]
+    command += ["--event-streams"] if event_streams else []
     # Its standard input is a pipe that closes when this process ends, however it ends: then the server ends too.
     # In a session of its own a Ctrl-C does not reach it, so that it can still answer while we clean up.
     with subprocess.Popen(
@@ -161,17 +164,33 @@ class PlayedPerson(Prompt, AbstractContextManager["PlayedPerson"]):
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         """Tell what happens to ``tell``."""
-        self._tell = tell
+        self.tell = tell
         self._thread: threading.Thread | None = None
 
+    @classmethod
+    def needed(cls) -> bool:
+        """Tell whether the person has to be played: nobody is there, or no browser can be opened."""
+        return not (somebody_there() and browser_at_hand())
+
     def show(self, url: str, *, listener: Listener, server_url: str) -> None:
-        """Walk through the pages; the last one, which waits for the program, in a thread beside it."""
+        """Open the link."""
+        self.open(url)
+
+    def open(self, url: str) -> None:
+        """Walk through the pages; the last one, which waits for the program, in a thread beside it.
+
+        Args:
+            url: The link that the person was given.
+
+        Raises:
+            OAuthError: The consent page did not take the answer.
+        """
         browser = requests.Session()
         browser.trust_env = False  # everything is on this computer: no proxy
         page = browser.get(url, timeout=10)
         title = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
-        self._tell(" ".join(unescape(re.sub(r"<[^>]+>", "", title.group(1))).split()) if title else "A consent page.")
-        self._tell("Allow is pressed.")
+        self.tell(" ".join(unescape(re.sub(r"<[^>]+>", "", title.group(1))).split()) if title else "A consent page.")
+        self.tell("Allow is pressed.")
         fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
         action = re.search(r'<form[^>]*\baction="([^"]+)"', page.text)
         answer = {name: unescape(value) for name, value in fields} | {"decision": "allow"}
