@@ -2,7 +2,7 @@
 
 You get an address and a short code, and enter the code on any device that has a browser. Run it against a server that
 offers codes: ``python examples/device_code.py https://mcp.example.com/mcp``. Without an address it starts a small
-server of its own (``device_server.py`` beside it), where pressing one button stands for signing in.
+server of its own (``small_server.py`` beside it), where pressing one button stands for signing in.
 """
 
 from __future__ import annotations
@@ -11,25 +11,24 @@ import sys
 
 import requests
 
-from mcp_oauth_sync import DeviceCodeGrant, OAuth, OAuthError, TokenManager
+from demo_server import Place, example_server
+from mcp_oauth_sync import DeviceCodeGrant, OAuth
+from small_server import PersonWithCode, running_server
 
 
-def call(url: str, token_manager: TokenManager | None = None) -> str:
-    """Call a server, which asks to sign in first, and return what it answers."""
-    auth = OAuth(url, grant=DeviceCodeGrant(), token_manager=token_manager)
+def run(place: Place) -> None:
+    """Call a server, which asks to sign in first."""
+    # The grant is the whole difference to other sign-ins.
+    auth = OAuth(place.url, grant=DeviceCodeGrant(), token_manager=place.token_manager, prompt=place.prompt)
     message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     headers = {"Accept": "application/json, text/event-stream"}
-    return requests.post(url, auth=auth, json=message, headers=headers, timeout=30).text
+    answer = requests.post(place.url, auth=auth, json=message, headers=headers, timeout=30)
+    print("The server answered", *[earlier.status_code for earlier in answer.history], answer.status_code, "in turn.")
+    if auth.tokens is not None:
+        print(f"Signed in, with a {auth.tokens.token_type} token.")
+        auth.sign_out()
 
 
 if __name__ == "__main__":
-    try:
-        if len(sys.argv) > 1:
-            print(call(sys.argv[1]))
-        else:
-            from device_server import running_server
-
-            with running_server() as url:  # its sign-ins are not worth keeping
-                print(call(url, TokenManager(backend="memory")))
-    except OAuthError as error:
-        sys.exit(f"error: {error}")
+    with example_server(sys.argv[1:], running_server, PersonWithCode) as place:
+        run(place)

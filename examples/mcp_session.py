@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from typing import Any
 
-from mcp_oauth_sync import MCPSession, OAuth, OAuthError, TokenManager
+from mcp_oauth_sync import MCPSession, OAuth, OAuthError, Prompt, TokenManager
 from mcp_oauth_sync.exceptions import MCPError, MCPTimeoutError, ToolError, printable
 from mcp_oauth_sync.mcp import Elicitation, ElicitationReply, LogMessage, Progress
 
@@ -59,30 +60,37 @@ def call(mcp: MCPSession, tool: str, arguments: dict[str, Any]) -> bool:
         print(f"the server did not run the tool (code {error.code}): {error}")
     else:
         for line in result.text.splitlines():
-            print(printable(line, 1000))  # what a server sends may hold more than letters
+            print(textwrap.fill(printable(line, 1000), 80))  # what a server sends may hold more than letters
         return True
     return False
 
 
-def run(url: str, *call_of: str, version: str | None = None, token_manager: TokenManager | None = None) -> bool:
+def run(
+    url: str,
+    *call_of: str,
+    version: str | None = None,
+    token_manager: TokenManager | None = None,
+    prompt: Prompt | None = None,
+) -> bool:
     """List the tools, and call one if a call is given: its name, and its arguments as JSON."""
-    auth = OAuth(url, token_manager=token_manager)
+    auth = OAuth(url, token_manager=token_manager, prompt=prompt)
     with MCPSession(url, auth=auth, elicit=ask, on_log=report, version=version) as mcp:
         print(f"{printable(mcp.server.name)} speaks MCP {mcp.server.protocol_version} and offers:")
         for tool in mcp.list_tools():
-            print(f"- {printable(tool.name)}: {printable(tool.description or '', 80)}")
+            print(f"- {printable(tool.name)}: {printable(tool.description or '', 55)}")
         name, arguments = (*call_of, "{}")[:2] if call_of else ("", "")
         return call(mcp, name, json.loads(arguments)) if name else True
 
 
 def run_demo() -> bool:
-    """Run it with a server of our own, whose sign-ins are not worth keeping."""
-    from mcp_oauth_sync.cli.demo_stage import demo_server
+    """Run it with a server of its own."""
+    from demo_server import example_server
 
-    memory = TokenManager(backend="memory")
-    with demo_server(access_ttl=3600) as url:
-        newest = run(url, "add_note", '{"text": "Noted by a program."}', token_manager=memory)
-        return run(url, "list_notes", version="2025-11-25", token_manager=memory) and newest
+    with example_server([]) as place:
+        kept, asking, text = place.token_manager, place.prompt, '{"text": "Noted by a program."}'
+        newest = run(place.url, "add_note", text, token_manager=kept, prompt=asking)
+        print()
+        return run(place.url, "list_notes", version="2025-11-25", token_manager=kept) and newest
 
 
 if __name__ == "__main__":

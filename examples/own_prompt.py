@@ -1,7 +1,9 @@
 """A way of asking of your own, complete: the link goes into a chat room, and the answer may come back from there.
 
-Run it against a server: ``python examples/own_prompt.py https://mcp.example.com/mcp``. The room is this terminal: what
-you type is what somebody writes. ``mcp_oauth_sync.testing.PromptContract`` shows that the prompt works.
+    python examples/own_prompt.py [URL]
+
+The room is this terminal: what you type is what somebody writes. ``mcp_oauth_sync.testing.PromptContract`` shows that
+the prompt works.
 """
 
 from __future__ import annotations
@@ -12,9 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
-import requests
-
-from mcp_oauth_sync import Callback, DeviceAuthorization, Listener, OAuth, OAuthError, Prompt
+from mcp_oauth_sync import Callback, DeviceAuthorization, Listener, MCPSession, OAuth, OAuthError, Prompt
 
 
 class ChatRoom:
@@ -70,13 +70,30 @@ class ChatPrompt(Prompt):
         self.room.post("You are signed in." if error is None else f"That did not work: {error.message}")
 
 
+def main() -> None:
+    """Sign in by way of the room."""
+    from demo_server import example_server
+
+    with example_server(sys.argv[1:]) as place:
+
+        def post(message: str) -> None:
+            print(message)
+            for line in message.splitlines():
+                if place.prompt is not None and line.startswith("http"):
+                    place.prompt.open(line)  # the person is played, who would open the link
+
+        room = ChatRoom(post)
+
+        def hear() -> None:  # a real chat calls you when a message comes in; a terminal has to be read
+            for line in sys.stdin:
+                room.say(line)
+
+        threading.Thread(target=hear, daemon=True).start()
+        auth = OAuth(place.url, prompt=ChatPrompt(room), token_manager=place.token_manager)
+        with MCPSession(place.url, auth=auth) as mcp:
+            room.post(f"Signed in. The server has {len(list(mcp.list_tools()))} tools.")
+        auth.sign_out()
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} URL")
-    room = ChatRoom(print)
-    # A real chat calls you when a message comes in; a terminal has to be read.
-    threading.Thread(target=lambda: [room.say(line) for line in sys.stdin], daemon=True).start()
-    auth = OAuth(sys.argv[1], prompt=ChatPrompt(room))
-    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    headers = {"Accept": "application/json, text/event-stream"}
-    print(requests.post(sys.argv[1], json=ping, headers=headers, auth=auth, timeout=30).status_code)
+    main()

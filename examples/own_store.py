@@ -1,6 +1,6 @@
 """A store of your own, complete: one SQLite file, each value sealed with the key in the variable OWN_STORE_KEY.
 
-Run it to see it at work: ``python examples/own_store.py``. To let programs choose it by name, publish the class. In
+See it at work: ``python examples/own_store.py [URL]``. To let programs choose it by name, publish the class. In
 ``pyproject.toml``::
 
     [project.entry-points."mcp_oauth_sync.stores"]
@@ -15,13 +15,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from mcp_oauth_sync import OAuthTokens, SecureTokenStore, TokenManager
+from mcp_oauth_sync import OAuth, SecureTokenStore, TokenManager
 from mcp_oauth_sync.exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError
 
 KEY = "OWN_STORE_KEY"
@@ -110,11 +111,12 @@ class OwnStore(SecureTokenStore):
 
 
 if __name__ == "__main__":
-    import tempfile
+    from demo_server import example_server
 
     os.environ.setdefault(KEY, Fernet.generate_key().decode())
-    with tempfile.TemporaryDirectory() as folder:
-        manager = TokenManager(store=OwnStore(Path(folder) / "secrets.db"))
-        manager.save_tokens("notes", OAuthTokens(access_token="an access token", refresh_token="a refresh token"))
-        print(manager.names(), "kept in", manager.store.name, "as", manager.load_tokens("notes"))
-        print("removed:", manager.delete_record("notes"), "- left:", manager.names())
+    with example_server(sys.argv[1:]) as place:
+        manager = TokenManager(store=OwnStore(place.folder / "secrets.db"))
+        auth = OAuth(place.url, name="notes", token_manager=manager, prompt=place.prompt)
+        auth.sign_in()
+        print("Kept in the SQLite file, and found there:", manager.names())
+        print("Signed out:", auth.sign_out(), "- removed:", manager.delete_record("notes"), "- left:", manager.names())

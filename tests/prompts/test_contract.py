@@ -57,7 +57,7 @@ def test_the_example_signs_in_at_a_server_given() -> None:
             assert running.stdin is not None
             running.stdin.write(f"what is this?\n{redirect}\n")
             running.stdin.flush()
-            assert [line.strip() for line in lines][-1] == "200"
+            assert "Signed in. The server has 3 tools." in [line.strip() for line in lines]
             assert running.wait(30) == 0
         assert (az.exchanges, az.violations, mcp.violations) == (1, [], [])
 

@@ -1,10 +1,11 @@
-"""A small server for ``device_code.py`` to sign in to: an MCP server and an authorization server that offers codes.
+"""A small server for ``device_code.py`` and ``headless_service.py``: it offers codes, and knows one service.
 
 It is no model of one: it forgets everything when it ends, and believes everybody who presses its button.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import threading
@@ -13,7 +14,13 @@ from contextlib import contextmanager
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
+
+import requests
+
+from mcp_oauth_sync import DeviceAuthorization
+from mcp_oauth_sync.cli.demo_stage import PlayedPerson
+from mcp_oauth_sync.prompts.surroundings import somebody_there
 
 PAGE = (
     "<!doctype html><title>Sign in</title><h1>Let a program in</h1>"
@@ -26,10 +33,11 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        """Listen on a free port of this machine."""
+    def __init__(self, service: tuple[str, str] | None) -> None:
+        """Listen on a free port of this machine, and know a service by its identifier and secret."""
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
+        self.service = service
         self.waiting: dict[str, str] = {}  # device code -> user code
         self.allowed: set[str] = set()
         self.tokens: set[str] = set()
@@ -79,13 +87,20 @@ class Handler(BaseHTTPRequestHandler):
         return self._token(form)
 
     def _token(self, form: dict[str, str]) -> None:
+        if form.get("grant_type") == "client_credentials":
+            said = self.headers.get("Authorization", "").removeprefix("Basic ")
+            who = tuple(unquote_plus(part) for part in base64.b64decode(said).decode().split(":"))
+            return self._hand_out() if who == self.server.service else self._answer({"error": "invalid_client"}, 401)
         user_code = self.server.waiting.get(form.get("device_code", ""))
         if user_code not in self.server.allowed:
             return self._answer({"error": "authorization_pending" if user_code else "invalid_grant"}, 400)
         del self.server.waiting[form["device_code"]]
+        return self._hand_out()
+
+    def _hand_out(self) -> None:
         token = secrets.token_urlsafe()
         self.server.tokens.add(token)
-        return self._answer({"access_token": token, "token_type": "Bearer", "expires_in": 300})
+        self._answer({"access_token": token, "token_type": "Bearer", "expires_in": 300})
 
     def _answer(self, document: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> None:
         self._send(json.dumps(document), "application/json", status, headers or {})
@@ -104,10 +119,28 @@ class Handler(BaseHTTPRequestHandler):
         """Stay silent: the terminal shows the code."""
 
 
+class PersonWithCode(PlayedPerson):
+    """Plays the person who reads the code and enters it on another device."""
+
+    @classmethod
+    def needed(cls) -> bool:
+        """Tell whether nobody reads what is printed."""
+        return not somebody_there()
+
+    def show_code(self, device: DeviceAuthorization, *, server_url: str) -> None:
+        """Enter the code."""
+        self.tell(f"The code {device.user_code} is entered, and Allow is pressed.")
+        requests.post(device.verification_uri, data={"user_code": device.user_code}, timeout=10)
+
+
 @contextmanager
-def running_server() -> Iterator[str]:
-    """Run it until the block ends; gives the address of the MCP server."""
-    with Server() as server:
+def running_server(service: tuple[str, str] | None = None) -> Iterator[str]:
+    """Run it until the block ends; gives the address of the MCP server.
+
+    Args:
+        service: Identifier and secret of a client that signs in as itself; None knows none.
+    """
+    with Server(service) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield f"{server.url}/mcp"
