@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import suppress
+from typing import Any
 
 from .. import OAuth
 from ..exceptions import OAuthError, SignInRequiredError, TokenStorageError, printable
@@ -19,7 +20,10 @@ def run(options: argparse.Namespace) -> int:
     """Sign the person in and say where the sign-in is kept."""
     manager = manager_for(options)
     try:
-        auth = OAuth(options.url, name=options.name, token_manager=manager, **arguments_of(options))
+        arguments = arguments_of(options)
+        if not (options.start or options.finish or options.verbose):  # what is told would stand in the line
+            _count_down(arguments)
+        auth = OAuth(options.url, name=options.name, token_manager=manager, **arguments)
     except OAuthError:
         raise
     except ValueError as defect:  # flags that do not go together
@@ -46,6 +50,20 @@ def run(options: argparse.Namespace) -> int:
         if record and record.switches:
             say(f"Remembered for {printable(record.issuer)} alone: {record.switches}")
     return 0
+
+
+def _count_down(arguments: dict[str, Any]) -> None:
+    """Let a person at the terminal see how long they have left."""
+    from ..prompts import choose_prompt
+    from ..prompts.countdown import Countdown
+    from ..prompts.terminal import TerminalPrompt
+
+    grant = arguments.get("grant")
+    if grant is not None and not grant.interactive:
+        return
+    prompt = arguments.setdefault("prompt", choose_prompt())
+    if isinstance(prompt, TerminalPrompt):
+        prompt.countdown = Countdown()
 
 
 def _show_document(manager: TokenManager, name: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from ..exceptions import InvalidRedirectError, OAuthError
 from .answer import LoopbackListener
+from .countdown import Countdown
 from .keyboard import Keyboard
 from .listener import Listener
 from .output import PromptOutput
@@ -69,6 +70,7 @@ class PasteListener(Listener):
         state: Our state, for a code that is pasted alone.
         accept_bare_code: Whether such a code is taken.
         output: Where the person is told what was read.
+        countdown: Tells the person how long they have left; None tells them nothing.
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class PasteListener(Listener):
         state: str,
         accept_bare_code: bool,
         output: PromptOutput,
+        countdown: Countdown | None = None,
     ) -> None:
         """Read nothing yet."""
         self.redirect_uri, self.listening, self.inner = inner.redirect_uri, inner.listening, inner
         self._keyboard, self._state, self._bare, self._output = keyboard, state, accept_bare_code, output
         self._begun = False
+        self._countdown = countdown
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
         self._was_bare = False
@@ -117,9 +121,13 @@ class PasteListener(Listener):
 
     def wait(self, timeout: float) -> str:
         """Wait for the answer; once it is there, what is typed is for the program again."""
+        if self._countdown is not None:
+            self._countdown.begin(self._output, timeout)
         try:
             return self.inner.wait(timeout)
         finally:
+            if self._countdown is not None:
+                self._countdown.end()
             self.end()
 
     def deliver(self, redirect: str) -> None:

@@ -16,6 +16,7 @@ from .paste import PasteListener, one_keyboard
 if TYPE_CHECKING:
     from ..models.callback import Callback
     from ..models.device import DeviceAuthorization
+    from .countdown import Countdown
 
 
 class TerminalPrompt(Prompt):
@@ -31,6 +32,8 @@ class TerminalPrompt(Prompt):
         """Print to ``output``."""
         self.output = PromptOutput(output)
         self._accept_bare_code = accept_bare_code
+        #: Tells the person how long they have left; None tells them once, or not at all.
+        self.countdown: Countdown | None = None
 
     @contextmanager
     def listen(self, callback: Callback, *, state: str) -> Iterator[Listener]:
@@ -51,7 +54,12 @@ class TerminalPrompt(Prompt):
                 )
             with loopback_listener(callback, state=state) as inner:
                 listener = PasteListener(
-                    inner, keyboard, state=state, accept_bare_code=self._accept_bare_code, output=self.output
+                    inner,
+                    keyboard,
+                    state=state,
+                    accept_bare_code=self._accept_bare_code,
+                    output=self.output,
+                    countdown=self.countdown,
                 )
                 try:
                     yield listener
@@ -98,11 +106,15 @@ class TerminalPrompt(Prompt):
         from .device_text import build_code_text
 
         self.output.say(build_code_text(device, server_url=server_url, output=self.output.stream, opens=opens))
+        if self.countdown is not None:
+            self.countdown.begin(self.output, device.expires_in)
 
     def conclude(self, error: OAuthError | None) -> None:
         """Say that the code was accepted; what went wrong, the error says."""
         from .device_text import ACCEPTED
 
+        if self.countdown is not None:
+            self.countdown.end()
         if error is None:
             self.output.say(ACCEPTED)
 

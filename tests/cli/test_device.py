@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def test_a_person_who_enters_the_code_on_another_device_is_signed_in(scene: Scen
     complete = f"{scene.az.endpoint('enter')}?user_code={device.user_code}"
     assert square_in(terminal.screen) == square_of(complete)
     rest = terminal.screen.replace("\x1b[38;5;16;48;5;231m", "").replace("\x1b[0m", "")
-    assert OBEYED.findall(rest) == []
+    assert set(OBEYED.findall(rest)) <= {"\r"}  # the line about the time that is left
 
 
 def test_a_simple_terminal_shows_the_same_without_the_square(scene: Scene) -> None:
@@ -93,7 +94,7 @@ def test_a_person_who_says_no_ends_it_with_1_and_nothing_is_kept(scene: Scene) -
     with device_auth(scene) as terminal:
         enter(terminal, "deny")
         assert terminal.end() == 1
-    assert "\nerror: Access was denied (access_denied" in terminal.screen
+    assert re.search(r"[\n\r]error: Access was denied \(access_denied", terminal.screen)
     assert scene.files == {}
 
 
