@@ -221,6 +221,7 @@ def test_the_example_runs_against_a_server_that_is_named(scene: Scene) -> None:
         assert terminal.end() == 0
     assert "Signed in, with a Bearer token." in terminal.screen
     assert default_manager().names() == []
+    assert len(scene.az.requests("/revoke")) > 0
     scene.az.offer_device_codes = False
     with Terminal(scene.url, program=[sys.executable, str(EXAMPLE)]) as terminal:
         assert terminal.end() == 1

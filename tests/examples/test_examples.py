@@ -16,7 +16,9 @@ import tokenize
 from pathlib import Path
 
 import pytest
+import requests
 
+from examples.small_server import running_server
 from tests.blocks import ROOT, Block, blocks
 from tests.cli.terminal import OBEYED, Terminal, stand_in_browser
 from tests.scene import Scene
@@ -60,9 +62,10 @@ def agrees_with_record(name: str, printed: str) -> None:
 
 
 def environment(temporary: Path) -> dict[str, str]:
-    """Return an environment in which nothing reminds of an earlier run."""
+    """Return an environment with an empty folder, and with a proxy that reaches nobody."""
     temporary.mkdir(exist_ok=True)
-    return {**os.environ, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8", "TMPDIR": str(temporary)}
+    told = {"PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8", "http_proxy": "http://127.0.0.1:1"}
+    return {**os.environ, **told, "TMPDIR": str(temporary)}
 
 
 def left_in(temporary: Path, home: Path) -> list[str]:
@@ -198,6 +201,22 @@ def test_the_command_line_says_by_its_status_that_a_person_is_needed(tmp_path: P
         )
     assert done.returncode == 3
     assert done.stderr.startswith("error: ")
+
+
+# What they bring along
+
+
+def test_the_small_server_knows_one_service_by_its_secret() -> None:
+    with running_server(("nightly-job", "the secret")) as url:
+        token = url.removesuffix("mcp") + "token"
+        form = {"grant_type": "client_credentials"}
+        ways = [("nightly-job", "the secret"), ("nightly-job", "another"), ("somebody", "the secret")]
+        answers = [requests.post(token, data=form, auth=way, timeout=10) for way in ways]
+        good = {"Authorization": f"Bearer {answers[0].json()['access_token']}"}
+        message = {"jsonrpc": "2.0", "id": 7, "method": "ping"}
+        assert requests.post(url, json=message, headers=good, timeout=10).json()["id"] == 7
+        assert requests.post(url, json=message, timeout=10).status_code == 401
+    assert [answer.status_code for answer in answers] == [200, 401, 401]
 
 
 # What they are made of

@@ -59,7 +59,8 @@ def test_the_example_signs_in_at_a_server_given() -> None:
             running.stdin.flush()
             assert "Signed in. The server has 3 tools." in [line.strip() for line in lines]
             assert running.wait(30) == 0
-        assert (az.exchanges, az.violations, mcp.violations) == (1, [], [])
+        assert (az.exchanges, len(az.requests("/revoke")) > 0) == (1, True)
+        assert (az.violations, mcp.violations) == ([], [])
 
 
 # What the contract finds
