@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..exceptions import SignInRequiredError, StoreUnavailableError, printable
+from ..exceptions import SignInRequiredError, TokenStorageError, printable
 from ..stores import TokenManager
 from .accounts import manager_for, sign_in_again, sign_in_of, unknown
 from .as_json import show_json
@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
         manager = manager_for(options)
         names = _names(manager, options.name)
         store = manager.store.name if names else None
-    except (StoreUnavailableError, SignInRequiredError) as failure:
+    except (TokenStorageError, SignInRequiredError) as failure:
         if options.json:
             show_json({"exit_status": _of(failure), "store": None, "why": printable(failure.message), "sign_ins": []})
         complain(failure)

@@ -16,7 +16,7 @@ from .output import print_painted, shown, width
 #: What a cell may be painted as.
 GOOD, DOUBTFUL, BAD, FAINT = "32", "33", "31", "2"
 _GAP = "  "
-_NARROWEST, _ROOM_OF_LAST = 12, 20
+_NARROWEST, _ROOM_OF_LAST, _ENOUGH_FOR_LAST = 12, 20, 36
 
 
 def show_table(heading: Sequence[str], rows: Sequence[Sequence[str]], *, paint: Sequence[str] = ()) -> None:
@@ -82,7 +82,7 @@ def painted(text: str, colour: str) -> str:
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
     """Return the columns of all cells but the last: as wide as they are, less where the terminal is too narrow."""
     widths = [max(columns(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
-    last = min(max(columns(row[-1]) for row in rows), 30)
+    last = min(max(columns(row[-1]) for row in rows), _ENOUGH_FOR_LAST)
     while sum(widths) + len(_GAP) * len(widths) + last > width() and max(widths) > _NARROWEST:
         widest = widths.index(max(widths))
         widths[widest] -= 1

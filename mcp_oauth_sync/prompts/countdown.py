@@ -55,6 +55,6 @@ class Countdown:
         turn = 0
         while not self._over.wait(self._interval):
             left = max(0, round(until - self._clock()))
-            output.waiting(f"{_TURNING[turn % len(_TURNING)]} Waiting for you: {left // 60}:{left % 60:02} left.")
+            output.waiting(f"{_TURNING[turn % len(_TURNING)]} {left // 60}:{left % 60:02} left to sign in")
             turn += 1
         output.waiting("")

@@ -15,7 +15,7 @@ from mcp_oauth_sync.prompts.output import PromptOutput
 from .conftest import Scene
 from .terminal import Terminal
 
-LINE = r"[|/\\-] Waiting for you: \d+:\d\d left\."
+LINE = r"[|/\\-] \d+:\d\d left to sign in"
 
 
 class Screen(io.StringIO):
@@ -70,28 +70,28 @@ def test_the_time_left_is_told_and_wiped_off_in_the_end(screen: Screen) -> None:
 
 def test_a_text_is_printed_over_the_line(screen: Screen) -> None:
     output = PromptOutput(screen)
-    output.waiting("| Waiting for you: 4:59 left.")
+    output.waiting("| 4:59 left to sign in")
     output.say("one\ntwo")
     assert screen.shown() == ["one", "two", ""]
-    output.waiting("| Waiting for you: 4:59 left.")
+    output.waiting("| 4:59 left to sign in")
     output.leave()
     assert screen.shown() == ["one", "two", ""]
 
 
 def test_what_is_typed_goes_before_the_line(screen: Screen) -> None:
     output = PromptOutput(screen)
-    output.waiting("| Waiting for you: 4:59 left.")
+    output.waiting("| 4:59 left to sign in")
     output.progress("12 characters so far.")
-    output.waiting("/ Waiting for you: 4:58 left.")
+    output.waiting("/ 4:58 left to sign in")
     output.waiting("")
     assert screen.shown() == ["12 characters so far."]
     output.leave()
-    output.waiting("- Waiting for you: 4:57 left.")
-    assert screen.shown() == ["12 characters so far.", "- Waiting for you: 4:57 left."]
+    output.waiting("- 4:57 left to sign in")
+    assert screen.shown() == ["12 characters so far.", "- 4:57 left to sign in"]
 
 
 def test_the_cursor_waits_at_the_beginning_of_the_line(screen: Screen) -> None:
-    PromptOutput(screen).waiting("| Waiting for you: 4:59 left.")
+    PromptOutput(screen).waiting("| 4:59 left to sign in")
     screen.write("warning: something that others print\n")
     assert screen.shown() == ["warning: something that others print", ""]
 
@@ -131,7 +131,7 @@ def test_a_person_at_a_terminal_sees_how_long_they_have(scene: Scene, flag: str)
         scene.az.offer_device_codes = True
     with Terminal("auth", "notes", scene.url, flag, "--timeout", "299", environment={"TERM": "xterm"}) as terminal:
         address = terminal.address()
-        terminal.read_until(r"Waiting for you: [45]:\d\d left\.")
+        terminal.read_until(r"[|/\\-] [45]:\d\d left to sign in")
         if flag == "--device":
             terminal.process.send_signal(signal.SIGINT)
         else:
@@ -140,7 +140,7 @@ def test_a_person_at_a_terminal_sees_how_long_they_have(scene: Scene, flag: str)
     assert status == (130 if flag == "--device" else 0)
     shown = Screen()
     shown.write(terminal.screen)
-    assert [line for line in shown.shown() if "left." in line] == []
+    assert [line for line in shown.shown() if "left to" in line] == []
     assert shown.shown()[-2].startswith("interrupted" if flag == "--device" else "Signed in to")
 
 
@@ -172,4 +172,4 @@ def test_no_time_is_told_between_the_steps_that_are_told(scene: Scene) -> None:
     with Terminal("auth", "notes", scene.url, "--no-browser", "-v", environment={"TERM": "xterm"}) as terminal:
         scene.person(terminal.address())
         assert terminal.end() == 0
-    assert "left." not in terminal.screen
+    assert "left to" not in terminal.screen

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import threading
 
 import attrs
 import pytest
 
 from mcp_oauth_sync import TokenManager
 from mcp_oauth_sync.stores import default_manager
-from tests.servers import html
+from tests.servers import gate, html
 
 from .conftest import Scene
 from .kept import FULL, RECORD
-from .terminal import COMMAND, Terminal, run, run_here
+from .terminal import COMMAND, Terminal, closed_pipe, run, run_here, run_into
 from .test_commands_page import keys_of
+
+
+def expire() -> str:
+    """Let the token of a sign-in run out, as time does, and return its refresh token."""
+    record = default_manager().load_record("notes")
+    assert record is not None
+    assert record.tokens is not None
+    old = attrs.evolve(record.tokens, issued_at=1.0)
+    default_manager().save_record("notes", attrs.evolve(record, tokens=old))
+    return str(old.refresh_token)
 
 
 def test_the_token_alone_is_on_standard_output(scene: Scene) -> None:
@@ -30,11 +42,7 @@ def test_the_token_alone_is_on_standard_output(scene: Scene) -> None:
 @pytest.mark.parametrize("command", ["token", "headers"])
 def test_an_expired_token_is_renewed_first(scene: Scene, command: str) -> None:
     token = scene.sign_in()
-    record = default_manager().load_record("notes")
-    assert record is not None
-    assert record.tokens is not None
-    old = attrs.evolve(record.tokens, issued_at=1.0)
-    default_manager().save_record("notes", attrs.evolve(record, tokens=old))
+    expire()
     done = run(command, "notes")
     assert (done.status, done.err) == (0, "")
     printed = done.out.strip().removeprefix("Authorization: Bearer ")
@@ -70,17 +78,14 @@ def test_nobody_is_asked_even_at_a_terminal(scene: Scene, command: str) -> None:
 
 def test_a_server_that_does_not_renew_for_now_is_status_1_and_keeps_everything(scene: Scene) -> None:
     scene.sign_in()
-    record = default_manager().load_record("notes")
-    assert record is not None
-    assert record.tokens is not None
-    default_manager().save_record("notes", attrs.evolve(record, tokens=attrs.evolve(record.tokens, issued_at=1.0)))
+    refresh_token = expire()
     scene.az.fault("/token", *[html(400)] * 8)
     done = run("token", "notes")
     assert (done.status, done.out) == (1, "")
     assert done.err.splitlines()[-1].startswith(("error: ", "hint: "))
     kept = default_manager().load_tokens("notes")
     assert kept is not None
-    assert kept.refresh_token == record.tokens.refresh_token
+    assert kept.refresh_token == refresh_token
 
 
 def test_a_bound_token_is_refused_alone_with_the_command_that_helps(capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,3 +170,37 @@ def test_test_fails_with_1_where_the_server_does_not_answer_and_3_where_it_wants
     done = run("test", "notes", "--json")
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith("error: ")
+
+
+@pytest.mark.parametrize("command", [("test", "notes"), ("token", "notes"), ("headers", "notes")])
+def test_ctrl_c_ends_a_command_that_waits_for_a_server_with_130(scene: Scene, command: tuple[str, ...]) -> None:
+    scene.sign_in()
+    asked, go_on = threading.Event(), threading.Event()
+    held = gate(go_on, arrived=asked)
+    if command[0] == "test":
+        scene.mcp.fault("*", held)
+    else:
+        expire()
+        scene.az.fault("/token", held)
+    try:
+        with Terminal(*command, out=True) as terminal:
+            assert asked.wait(30)
+            terminal.press("\x03")
+            assert terminal.end() == 130
+    finally:
+        go_on.set()
+    assert terminal.output == b""
+    assert terminal.screen.endswith("interrupted\n")
+    assert default_manager().load_tokens("notes") is not None
+
+
+@pytest.mark.parametrize("command", ["token", "headers", "get", "list", "status", "stores"])
+def test_a_reader_who_has_gone_away_is_no_traceback(scene: Scene, command: str) -> None:
+    scene.sign_in()
+    pipe = closed_pipe()
+    try:
+        done = run_into(pipe, command, *([] if command in ("list", "status", "stores") else ["notes"]))
+    finally:
+        os.close(pipe)
+    assert done.status == 1
+    assert "Traceback" not in done.err

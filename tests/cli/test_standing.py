@@ -11,6 +11,7 @@ import pytest
 
 from mcp_oauth_sync import TokenManager
 from mcp_oauth_sync.cli import main
+from mcp_oauth_sync.exceptions import TokenStorageError
 
 from .kept import FULL, RECORD, SECRETS, STATES, keep, with_tokens
 from .terminal import OBEYED, Done, run_here
@@ -209,3 +210,15 @@ def test_nothing_is_written_by_looking(capsys: pytest.CaptureFixture[str]) -> No
     for command in (["list"], ["status"], ["get", "fresh"]):
         said(capsys, *command)
     assert {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*")} == before
+
+
+def test_a_store_that_fails_while_it_lists_is_status_1_for_programs_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> list[str]:
+        raise TokenStorageError("The keyring is locked.", hint="Unlock it.")
+
+    monkeypatch.setattr(TokenManager, "names", fail)
+    done = said(capsys, "status", "--json")
+    assert (done.status, json.loads(done.out)["why"]) == (1, "The keyring is locked.")
+    assert done.err == "error: The keyring is locked.\nhint: Unlock it.\n"
