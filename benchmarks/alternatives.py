@@ -6,9 +6,9 @@
 Needs what the tests need, and the network for a first run. The programs are those in ``benchmarks/clients``. Each runs
 in a process of its own, with a terminal, a browser and an empty home, against the tests' servers. What those are
 stricter about than most is let pass: missing user agents, a missing application_type, other ports of the loopback
-interface than registered, URLs that are opened twice, metadata asked for at the root; the resource parameter is ignored.
-Counted are the requests that signing in costs (for metadata, registration and tokens, and calls that were refused), and
-how often a person was asked in the browser.
+interface than registered, URLs that are opened twice, metadata asked for at the root. The resource is ignored.
+Refresh tokens rotate. Counted are the requests that signing in costs (for metadata, registration and tokens, and calls
+that were refused), and how often a person was asked in the browser.
 
 Columns of sizes: lines of the program without blank ones, packages that are installed for it (itself included),
 megabytes of them, and CPU time of importing what the program imports, against that of ``import requests``.
@@ -210,9 +210,9 @@ def situations(name: str, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def import_seconds(python: Path, imports: str) -> float:
-    """Return the least CPU time of seven runs."""
+    """Return the least CPU time of fifteen runs."""
     spent = []
-    for _ in range(8):  # the first one compiles
+    for _ in range(16):  # the first one compiles
         before = os.times()
         subprocess.run([python, "-c", imports], check=True, env={**os.environ, "PYTHONPATH": ""})
         after = os.times()
@@ -223,7 +223,7 @@ def import_seconds(python: Path, imports: str) -> float:
 def sizes(name: str, folder: Path, imports: str, lines: str) -> str:
     """Say how large a library is."""
     python = python_of(name, folder)
-    counted = subprocess.run([python, "-c", SIZES], check=True, capture_output=True, text=True).stdout.split()
+    counted = subprocess.run([python, "-I", "-c", SIZES], check=True, capture_output=True, text=True).stdout.split()
     times = import_seconds(python, imports) / import_seconds(python_of("ours", folder), "import requests")
     return f"{lines} lines, {counted[0]} packages, {int(counted[1]) / 1e6:.0f} MB, {times:.1f} x import requests"
 
@@ -239,22 +239,26 @@ def of_program(path: Path) -> tuple[str, str]:
 
 def main() -> None:
     """Measure and print."""
+    # Without compiled modules every import would compile anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "VAULT_ADDR", "VAULT_TOKEN"):
         os.environ.pop(variable, None)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="+", choices=[*ALTERNATIVES, *GENERAL], default=[*ALTERNATIVES, *GENERAL])
-    parser.add_argument("--no-sizes", action="store_true")
+    parser.add_argument("--skip", choices=["situations", "sizes"])
     options = parser.parse_args()
     folder = options.folder.absolute()
     for name in options.only:
         print(name)
-        if name in ALTERNATIVES:
+        if name in ALTERNATIVES and options.skip != "situations":
             python_of(name, folder)
             for situation, cost in situations(name, folder):
                 print(f"  {situation}: {cost}", flush=True)
-        if not options.no_sizes:
-            imports, lines = of_program(CLIENTS / ALTERNATIVES[name][1]) if name in ALTERNATIVES else (GENERAL[name][1], "-")
+        if options.skip != "sizes":
+            imports, lines = (
+                of_program(CLIENTS / ALTERNATIVES[name][1]) if name in ALTERNATIVES else (GENERAL[name][1], "-")
+            )
             print(f"  {sizes(name, folder, imports, lines)}", flush=True)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -23,11 +24,8 @@ async def main(url: str) -> None:
         key_sanitization_strategy=FileTreeV1KeySanitizationStrategy(folder),
         collection_sanitization_strategy=FileTreeV1CollectionSanitizationStrategy(folder),
     )
-    try:
-        with open(folder / "key", "xb") as file:
-            file.write(Fernet.generate_key())
-    except FileExistsError:
-        pass
+    with suppress(FileExistsError), (folder / "key").open("xb") as file:
+        file.write(Fernet.generate_key())
     store = FernetEncryptionWrapper(key_value=files, fernet=Fernet((folder / "key").read_bytes()))
     async with Client(url, auth=OAuth(token_storage=store)) as client:
         print(len(await client.list_tools()), "tools")

@@ -54,9 +54,11 @@ async def main(url: str) -> None:
     redirect = f"http://127.0.0.1:{listener.server_port}/callback"
     about = OAuthClientMetadata(client_name="A program", redirect_uris=[redirect], token_endpoint_auth_method="none")
     auth = OAuthClientProvider(url, about, Files(Path.home()), open_browser, wait)
-    async with create_mcp_http_client(auth=auth) as http_client:
-        async with Client(streamable_http_client(url, http_client=http_client)) as client:
-            print(len((await client.list_tools()).tools), "tools")
+    async with (
+        create_mcp_http_client(auth=auth) as http_client,
+        Client(streamable_http_client(url, http_client=http_client)) as client,
+    ):
+        print(len((await client.list_tools()).tools), "tools")
 
 
 asyncio.run(main(sys.argv[1]))

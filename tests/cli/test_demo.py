@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.blocks import ROOT, blocks
 from tests.real.chromium import Chromium
 
 from .terminal import COMMAND, OBEYED, PATIENCE, Terminal, run
@@ -161,6 +162,16 @@ def test_the_story_says_what_came_of_it(shown: list[str]) -> None:
     assert all(f"     {tool} " in acts[4] for tool in ("list_notes", "whoami", "add_note"))
     assert "The server confirmed it." in acts[5]
     assert "The server is stopped and the files are removed." in acts[5]
+
+
+def test_the_readme_shows_a_demo_as_it_is(shown: list[str]) -> None:
+    [picture] = [block.code for block in blocks(ROOT / "README.rst", "text") if "mcp-oauth-sync demo" in block.code]
+    command, *pieces = picture.split("\n...\n")
+    assert command == "$ mcp-oauth-sync demo --no-browser"
+    rest = f"\n{shown[0]}"
+    for piece in pieces:
+        assert f"\n{piece}\n" in rest
+        rest = "\n" + rest.partition(f"\n{piece}\n")[2]
 
 
 def test_it_reads_well_at_80_columns(shown: list[str]) -> None:
