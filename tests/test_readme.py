@@ -1,7 +1,8 @@
 """The README and the changelog render everywhere: plain reStructuredText, and not one warning.
 
-The tables of the README hold: errors are as related as they are shown, names for who comes over are there, and the
-figures of the conformance suite are those of the lists that the tests go through.
+The tables of the README hold: errors are as related as they are shown, names for who comes over are there, the figures
+of the conformance suite are those of the lists that the tests go through, and other libraries were measured in the
+versions that are named.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from docutils.core import publish_string
 from docutils.utils import Reporter
 
 import mcp_oauth_sync
+from benchmarks.alternatives import ALTERNATIVES, CLIENTS, GENERAL, of_program
 from mcp_oauth_sync import exceptions
 
 from .blocks import blocks
@@ -114,3 +116,14 @@ def test_the_figures_of_the_conformance_suite_are_those_of_the_lists() -> None:
     }
     assert {name: (int(passed), int(known)) for name, passed, known in rows} == {n: (c, c) for n, c in ran.items()}
     assert sum(ran.values()) == len(scenarios.RUNS)
+
+
+def test_other_libraries_are_those_that_are_measured() -> None:
+    compared = section("Beside other libraries")
+    [lines] = re.findall(r"^Lines of the program +(.+)$", compared, re.MULTILINE)
+    assert lines.split() == [of_program(CLIENTS / program)[1] for _, program in ALTERNATIVES.values()]
+    named = compared.replace("``", "").replace("chuk-mcp-client-oauth\n", "chuk-mcp-client-oauth ", 1)
+    named = " ".join(named.split()).lower()
+    for wanted, _ in [*ALTERNATIVES.values(), *GENERAL.values()]:
+        if "==" in wanted[0]:
+            assert wanted[0].replace("==", " ") in named
