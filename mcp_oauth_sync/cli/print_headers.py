@@ -12,6 +12,6 @@ def run(options: argparse.Namespace) -> int:
     """Print the headers, one a line."""
     refuse_terminal(options, "A token")
     auth, _ = silent_sign_in(options)
-    for name, value in auth.headers(options.method.upper(), options.url).items():
+    for name, value in auth.headers(options.method, options.url).items():
         data(f"{name}: {value}")
     return 0

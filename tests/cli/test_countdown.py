@@ -6,9 +6,15 @@ import io
 import re
 import signal
 import threading
+from contextlib import AbstractContextManager
 
 import pytest
 
+from mcp_oauth_sync import ConsolePrompt, prompts
+from mcp_oauth_sync.cli import main
+from mcp_oauth_sync.exceptions import AuthorizationError
+from mcp_oauth_sync.models.callback import Callback
+from mcp_oauth_sync.prompts import Listener
 from mcp_oauth_sync.prompts.countdown import Countdown
 from mcp_oauth_sync.prompts.output import PromptOutput
 
@@ -168,8 +174,18 @@ def test_what_is_pasted_is_counted_and_taken_while_the_time_runs(scene: Scene) -
         assert terminal.end() == 0
 
 
-def test_no_time_is_told_between_the_steps_that_are_told(scene: Scene) -> None:
-    with Terminal("auth", "notes", scene.url, "--no-browser", "-v", environment={"TERM": "xterm"}) as terminal:
-        scene.person(terminal.address())
-        assert terminal.end() == 0
-    assert "left to" not in terminal.screen
+@pytest.mark.parametrize(
+    ("flags", "counts"), [((), True), (("-v",), False), (("--start",), False), (("--machine",), False)]
+)
+def test_time_is_told_only_where_a_person_is_waited_for_and_no_steps_are_told(
+    flags: tuple[str, ...], counts: bool, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ConsolePrompt] = []
+
+    class Watched(ConsolePrompt):
+        def listen(self, callback: Callback, *, state: str) -> AbstractContextManager[Listener]:
+            raise AuthorizationError("seen")
+
+    monkeypatch.setattr(prompts, "choose_prompt", lambda **_: made.append(Watched()) or made[-1])
+    main(["auth", "notes", scene.url, *flags])
+    assert [prompt.countdown is not None for prompt in made if prompt.countdown is not None] == [True] * counts

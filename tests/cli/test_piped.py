@@ -12,6 +12,9 @@ import attrs
 import pytest
 
 from mcp_oauth_sync import TokenManager
+from mcp_oauth_sync.cli.test import _count_tools
+from mcp_oauth_sync.exceptions import MCPError
+from mcp_oauth_sync.mcp.jsonrpc import METHOD_NOT_FOUND
 from mcp_oauth_sync.stores import default_manager
 from tests.servers import gate, html
 
@@ -204,3 +207,19 @@ def test_a_reader_who_has_gone_away_is_no_traceback(scene: Scene, command: str) 
         os.close(pipe)
     assert done.status == 1
     assert "Traceback" not in done.err
+
+
+class Offers:
+    """Stands for a session whose list of tools ends in an error."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def list_tools(self) -> object:
+        raise MCPError("no", code=self.code)
+
+
+def test_a_server_that_knows_no_tools_works_all_the_same() -> None:
+    assert _count_tools(Offers(METHOD_NOT_FOUND)) is None  # type: ignore[arg-type]
+    with pytest.raises(MCPError):
+        _count_tools(Offers(-32603))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import pytest
 
 from mcp_oauth_sync import TokenManager
 from mcp_oauth_sync.cli.columns import columns, shortened
+from mcp_oauth_sync.cli.table import show_facts, show_table
 
 from .kept import RECORD, keep
 from .terminal import OBEYED, Terminal, run
@@ -92,11 +93,18 @@ def test_characters_that_take_two_columns_are_counted_as_two() -> None:
     assert len(starts) == 1
 
 
+def test_what_a_cell_holds_stays_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("A", "B"), [("x\x1b[2J\ry", "1\n2  3\t4")])
+    show_facts({"a": "x\x1b[2J\ny"})
+    assert capsys.readouterr().out == "x [2J y  1 2 3 4\na: x [2J y\n"
+
+
 def test_a_text_is_shortened_to_the_room_there_is() -> None:
     assert shortened("abcdefghij", 10) == "abcdefghij"
     assert shortened("abcdefghijk", 10) == "abcdefg..."
     assert shortened("abcdefghijkl", 9, middle=True) == "abcd...kl"
-    assert columns(shortened("漢字漢字漢字", 8)) <= 8
+    assert columns("漢字a") == 5
+    assert shortened("漢字漢字漢字", 8) == "漢字..."
 
 
 def test_without_a_command_there_is_an_overview() -> None:
