@@ -21,6 +21,7 @@ def flags_for(options: SignInOptions) -> list[str]:
         "--client-id": options.client_id,
         "--client-document": options.client_id_metadata_url,
         "--client-key": key if isinstance(key, Path) else None,
+        "--auth-method": options.token_endpoint_auth_method,
         "--port": ",".join(str(port) for port in options.callback_port),
         "--host": options.callback_host,
         "--bind": options.callback_bind,

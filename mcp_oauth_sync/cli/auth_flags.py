@@ -13,7 +13,9 @@ from .flag_values import (
     read_interface,
     read_key,
     read_loopback,
+    read_pair,
     read_ports,
+    read_registration_token,
     read_resource,
     read_seconds,
     read_secret,
@@ -35,6 +37,7 @@ class Flag(NamedTuple):
         type: Reads the value.
         make: Makes the argument for a flag without a value; None means True.
         written: How hints of the library write the argument; None as ``argument=``.
+        many: Whether it may be given several times, each time with a name and its value.
     """
 
     flag: str
@@ -44,6 +47,7 @@ class Flag(NamedTuple):
     type: Callable[[str], object] = str
     make: Callable[[], object] | None = None
     written: str | None = None
+    many: bool = False
 
 
 def _no() -> object:
@@ -76,6 +80,14 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             written="offline_access=False",
         ),
         Flag("--dpop", "dpop", "insist on tokens that are bound to a key", written="dpop=True"),
+        Flag(
+            "--authorize-param",
+            "authorize_params",
+            "a further parameter of the authorization request; may be given several times",
+            "NAME=VALUE",
+            read_pair,
+            many=True,
+        ),
         Flag("--timeout", "sign_in_timeout", "time to sign in (default: 300)", "SECONDS", read_seconds),
     ),
     WHO_ASKS: (
@@ -88,6 +100,16 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             f"the client's secret, where it is not in {CLIENT_SECRET_VARIABLE}",
             "PATH",
             read_secret,
+        ),
+        Flag(
+            "--auth-method", "token_endpoint_auth_method", "how the client proves itself: client_secret_post", "METHOD"
+        ),
+        Flag(
+            "--registration-token-file",
+            "initial_access_token",
+            "what the operator gave you to register with",
+            "PATH",
+            read_registration_token,
         ),
     ),
     "how to sign in": (
@@ -153,6 +175,8 @@ def add_auth_flags(parser: argparse.ArgumentParser, *, only: Collection[str] = (
         group = parser.add_argument_group(heading)
         for flag in flags:
             how: dict[str, Any] = {"metavar": flag.metavar, "type": flag.type}
+            if flag.many:
+                how["action"] = "append"
             if flag.metavar is None:  # two flags may stand for the same argument: the last one given counts
                 how = {"action": "store_const", "const": flag.flag}
             group.add_argument(flag.flag, dest=flag.argument, default=argparse.SUPPRESS, help=flag.help, **how)
@@ -165,7 +189,7 @@ def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
         for flag in flags:
             value = getattr(options, flag.argument, None)
             if flag.metavar is not None and hasattr(options, flag.argument):
-                found[flag.argument] = value
+                found[flag.argument] = dict(value) if flag.many and value else value
             elif flag.metavar is None and value == flag.flag:
                 found[flag.argument] = flag.make() if flag.make else True
     secret = os.environ.get(CLIENT_SECRET_VARIABLE)
@@ -192,6 +216,14 @@ def in_flags(hint: str | None) -> str | None:
 
 
 def _with_value(hint: str, flag: Flag) -> str:
+    if flag.many:
+
+        def each(found: re.Match[str]) -> str:
+            pairs = re.findall(r"'([^']*)': '([^']*)'", found[1] or "")
+            return " ".join(f"{flag.flag} {shlex.quote(f'{name}={value}')}" for name, value in pairs) or flag.flag
+
+        return re.sub(rf"\b{flag.argument}=(?:\{{([^}}]*)\}})?", each, hint)
+
     def said(found: re.Match[str]) -> str:
         value = found[1] or found[2]
         return flag.flag if value is None else f"{flag.flag} {shlex.quote('none' if value == 'None' else value)}"

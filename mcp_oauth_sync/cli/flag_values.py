@@ -74,14 +74,31 @@ def read_key(text: str) -> object:
     return ClientKey(Path(text))
 
 
+def read_pair(text: str) -> object:
+    """Read a name and its value."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"a parameter is written as NAME=VALUE, not {text!r}")
+    return name, value
+
+
 def read_secret(text: str) -> object:
     """Read a secret from its file: on the command line everybody could see it."""
+    return _from_file(text, "the client's secret")
+
+
+def read_registration_token(text: str) -> object:
+    """Read the token of a protected registration endpoint from its file."""
+    return _from_file(text, "the token to register with")
+
+
+def _from_file(text: str, what: str) -> object:
     from pathlib import Path
 
     from ..exceptions import RegistrationError
     from ..protocol.given_secret import read_secret_file
 
     try:
-        return read_secret_file(Path(text), what="the client's secret", failed=RegistrationError)
+        return read_secret_file(Path(text), what=what, failed=RegistrationError)
     except RegistrationError as failure:
         raise argparse.ArgumentTypeError(failure.message) from None

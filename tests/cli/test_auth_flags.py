@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,11 @@ def test_without_flags_nothing_is_chosen() -> None:
         (("--host", "::1"), {"callback_host": "::1"}),
         (("--bind", "0.0.0.0"), {"callback_bind": "0.0.0.0"}),
         (("--redirect-uri", "myapp://callback"), {"redirect_uri": "myapp://callback"}),
+        (("--auth-method", "client_secret_post"), {"token_endpoint_auth_method": "client_secret_post"}),
+        (
+            ("--authorize-param", "access_type=offline", "--authorize-param", "prompt=a=b"),
+            {"authorize_params": {"access_type": "offline", "prompt": "a=b"}},
+        ),
     ],
 )
 def test_a_flag_stands_for_an_argument(flags: tuple[str, ...], arguments: dict[str, object]) -> None:
@@ -50,11 +56,21 @@ def test_a_flag_stands_for_an_argument(flags: tuple[str, ...], arguments: dict[s
         (("--host", "0.0.0.0"), "127.0.0.1, ::1 or localhost"),
         (("--host", "example.com"), "127.0.0.1, ::1 or localhost"),
         (("--bind", "localhost"), "an interface is an address"),
+        (("--authorize-param", "offline"), "a parameter is written as NAME=VALUE"),
+        (("--authorize-param", "=offline"), "a parameter is written as NAME=VALUE"),
+        (("--registration-token-file", "/nowhere/at-all"), "he token to register with"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_at_once(flags: tuple[str, str], said: str) -> None:
     with pytest.raises(argparse.ArgumentError, match=said):
         parsed(f"{flags[0]}={flags[1]}")
+
+
+def test_the_token_to_register_with_comes_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("given-by-the-operator\n")
+    assert parsed("--registration-token-file", str(tmp_path / "token")) == {
+        "initial_access_token": "given-by-the-operator"
+    }
 
 
 def test_of_two_flags_for_one_argument_the_last_one_counts() -> None:
@@ -91,6 +107,12 @@ def test_how_somebody_is_asked_follows_the_flags(monkeypatch: pytest.MonkeyPatch
             "Pass --client-id with --client-secret-file or --client-key.",
         ),
         ("or grant=ClientCredentialsGrant().", "or --machine."),
+        ("pass initial_access_token= if", "pass --registration-token-file if"),
+        (
+            "only with authorize_params={'access_type': 'offline', 'prompt': 'consent'}",
+            "only with --authorize-param access_type=offline --authorize-param prompt=consent",
+        ),
+        ("see authorize_params=", "see --authorize-param"),
         ("nothing of ours", "nothing of ours"),
         (None, None),
     ],
