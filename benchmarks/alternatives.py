@@ -190,7 +190,7 @@ def python_of(name: str, folder: Path) -> Path:
     if not python.exists():
         wanted = {**ALTERNATIVES, **GENERAL}[name][0]
         subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
+        subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", *wanted], check=True)
     return python
 
 
@@ -210,21 +210,26 @@ def situations(name: str, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def import_seconds(python: Path, imports: str) -> float:
-    """Return the least CPU time of fifteen runs."""
-    spent = []
-    for _ in range(16):  # the first one compiles
-        before = os.times()
-        subprocess.run([python, "-c", imports], check=True, env={**os.environ, "PYTHONPATH": ""})
-        after = os.times()
-        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    return min(spent[1:])
+    """Return the CPU time of a process that imports."""
+    before = os.times()
+    subprocess.run([python, "-c", imports], check=True, env={**os.environ, "PYTHONPATH": ""})
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def import_ratio(name: str, folder: Path, imports: str) -> float:
+    """Return the least time of many imports, by that of as many imports of requests in between."""
+    pairs = [(python_of(name, folder), imports), (python_of("ours", folder), "import requests")]
+    times = [[import_seconds(*pair) for pair in pairs] for _ in range(31)]  # the first ones compile
+    ours, bare = (min(spent) for spent in zip(*times, strict=True))
+    return ours / bare
 
 
 def sizes(name: str, folder: Path, imports: str, lines: str) -> str:
     """Say how large a library is."""
     python = python_of(name, folder)
     counted = subprocess.run([python, "-I", "-c", SIZES], check=True, capture_output=True, text=True).stdout.split()
-    times = import_seconds(python, imports) / import_seconds(python_of("ours", folder), "import requests")
+    times = import_ratio(name, folder, imports)
     return f"{lines} lines, {counted[0]} packages, {int(counted[1]) / 1e6:.0f} MB, {times:.1f} x import requests"
 
 
