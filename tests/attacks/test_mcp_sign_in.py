@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +17,8 @@ from mcp_oauth_sync.mcp import eras
 from ..mcp.both_eras import HandshakeServer, stream
 from ..mcp.script import event
 from ..scene import Scene
-from ..servers import Exchange, Reply
-from .mcp_stage import PLACES, Place, asking, hurried, use
+from ..servers import Exchange, Reply, reply
+from .mcp_stage import PLACES, Place, asking, hurried, trickle, use
 
 #: Places at which nobody is asked, whatever the server answers there.
 UNATTENDED = ("a stream about nothing", "a goodbye")
@@ -132,3 +134,34 @@ def test_a_challenge_in_the_middle_of_a_stream_is_a_message_like_any_other() -> 
         ):
             mcp.call_tool("echo")
         assert len(scene.shown) == 1
+
+
+LIES = {
+    "a length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "a length that is no number": b"Content-Length: \xb2\r\n\r\n",
+    "a length of 5,000 digits": b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_what_a_refusal_says_is_not_read_for_ever_whatever_length_it_claims(name: str) -> None:
+    head = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer error="invalid_token"\r\n' + LIES[name]
+    with HandshakeServer() as server, Scene(upstream=server.mcp_url) as scene:
+        scene.mcp.fault("/mcp", trickle(head, b"5\r\nhello\r\n", 0), times=1)
+        with MCPSession(scene.url, auth=scene.oauth(), timeout=2) as mcp:
+            use(mcp)
+        assert server.methods.count("tools/call") == 1
+
+
+def test_a_bomb_in_a_short_refusal_is_not_unpacked() -> None:
+    bomb = gzip.compress(gzip.compress(b" " * (200 << 20), 9), 9)
+    assert len(bomb) < 10_000
+    refusal = reply(401, bomb, [("Content-Encoding", "gzip, gzip"), ("WWW-Authenticate", "Bearer")])
+    with HandshakeServer() as server, Scene(upstream=server.mcp_url) as scene:
+        scene.mcp.fault("/mcp", refusal, times=1)
+        with MCPSession(scene.url, auth=scene.oauth(), timeout=5) as mcp:
+            tracemalloc.start()
+            use(mcp)
+            most = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    assert most < 50 << 20
