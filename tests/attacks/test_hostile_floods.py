@@ -19,8 +19,8 @@ from mcp_oauth_sync.mcp.wire import IDLE, Wire
 from ..mcp.both_eras import HandshakeServer, StatelessServer, as_json, said, stream
 from ..mcp.script import event, listing, result
 from ..mcp.sse_server import SseServer
-from ..servers import Exchange, Reply, json_reply
-from .mcp_stage import QUESTION, hurried, session
+from ..servers import Exchange, Reply, delay, json_reply
+from .mcp_stage import PLACES, QUESTION, breaking, hurried, session
 
 both_eras = pytest.mark.parametrize("kind", [HandshakeServer, StatelessServer], ids=["handshake", "stateless"])
 
@@ -50,12 +50,22 @@ def test_requests_of_a_server_do_not_stop_the_clock(monkeypatch: pytest.MonkeyPa
         assert time.monotonic() - began < 5
 
 
+def test_the_time_that_a_listener_takes_does_not_count() -> None:
+    def call(message: dict[str, Any]) -> Reply:
+        return stream(notice("message", level="info", data="x"), event(result(message, said("hi"))), b": wait\n\n")
+
+    for kind in (StatelessServer, HandshakeServer):
+        with kind(tools_call=call) as server, session(server, timeout=0.2, on_log=lambda line: time.sleep(0.3)) as mcp:
+            assert mcp.call_tool("echo").text == "hi"
+
+
 def test_requests_on_the_other_stream_do_not_stop_the_clock_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     hurried(monkeypatch)
     with HandshakeServer() as server:
         server.on_get = lambda exchange: stream(then=server.forever(beat=asked(1, "ping")))
         server.script["tools_call"] = lambda message: stream(then=server.forever())
-        with session(server, timeout=0.5, on_log=str) as mcp:
+        slow = breaking(server, PLACES["an answer of ours"], delay(0.1))
+        with slow, session(server, timeout=0.5, on_log=str) as mcp:
             began = time.monotonic()
             with pytest.raises(MCPTimeoutError):
                 mcp.call_tool("echo")
@@ -191,8 +201,9 @@ def test_what_waits_for_a_busy_call_over_the_older_transport_is_bounded(monkeypa
         server.say(*map(event, answers))
         channel = mcp._agreement.terms().channel
         assert isinstance(channel, http_sse.HttpSse)
-        while channel._waiting:  # until all that was said before the answer has been given out
-            time.sleep(0.01)
+        for _ in range(500):  # until all that was said before the answer has been given out
+            time.sleep(0.01 if channel._waiting else 0)
+        assert not channel._waiting
         go.set()
         caller.join(10)
     assert heard[0] == "first"

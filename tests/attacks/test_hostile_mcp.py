@@ -27,12 +27,12 @@ _PACKER = zlib.compressobj()
 
 #: Answers of which something comes again and again, and which never get to the point.
 TRICKLING = {
-    "a head": trickle(b"HTTP/1.1 200 OK\r\nX: ", b"a"),
+    "a head": trickle(b"HTTP/1.1 200 OK\r\nX: ", b"a", 0.001),
     "headers": trickle(b"HTTP/1.1 200 OK\r\n", b"X: a\r\n", 0.02),
     "provisional answers": trickle(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "the size of a chunk": trickle(_CHUNKS + b"5;", b"a"),
     "what follows the last chunk": trickle(_CHUNKS + b"0\r\n", b"X: a\r\n"),
-    "chunks of a comment": trickle(_CHUNKS, b"1\r\n:\r\n"),
+    "chunks of a comment": trickle(_CHUNKS, b"1\r\n:\r\n", 0.001),
     "a body of known length": trickle(_EVENTS + b"Content-Length: 1000000\r\n\r\n", b":"),
     "a body that is packed and empty": trickle(
         _EVENTS + b"Content-Encoding: deflate\r\n\r\n" + _PACKER.compress(b"") + _PACKER.flush(zlib.Z_FULL_FLUSH),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mcp_oauth_sync.exceptions import MCPError
+from mcp_oauth_sync.exceptions import MCPError, printable
+from mcp_oauth_sync.mcp import jsonrpc, refusal
 
 from ..mcp.both_eras import HandshakeServer, StatelessServer, said, stream
 from ..mcp.script import event, result
@@ -54,6 +55,21 @@ def test_what_is_nested_deep_is_a_result_or_an_error_of_ours(subtests: Any, kind
                 given = mcp.call_tool("echo", on_progress=str)
                 repr(given)
                 str(given.text)
+
+
+def test_what_is_nested_deeper_than_python_can_show_is_no_id_and_named_by_its_kind() -> None:
+    """JSON is read deeper than it can be shown, by some versions of Python."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert printable(deep) == "list"
+    assert not jsonrpc.is_id(deep, 1)
+    assert not jsonrpc.answers({"id": deep, "result": {}}, 1)
+    assert jsonrpc.method_of({"method": deep}) == ""
+    assert not jsonrpc.can_be_said(deep)
+    error = MCPError("x", code=-32021, data=deep)
+    assert not refusal.wants_asking(error)
+    assert "list" in str(refusal.nothing_in_common("https://x.example.com", theirs=[deep], ours=["1"]))
 
 
 #: What follows the name of a member, and is no JSON or a number that no computer counts with.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import time
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from mcp_oauth_sync.mcp import eras
 
 from ..mcp.both_eras import HandshakeServer, stream
 from ..mcp.script import event
+from ..mcp.sse_server import SseServer
 from ..scene import Scene
 from ..servers import Exchange, Reply, reply
 from .mcp_stage import PLACES, Place, asking, hurried, trickle, use
@@ -116,6 +118,20 @@ def test_nobody_is_asked_to_sign_in_for_an_answer_that_nobody_gave(method: str) 
             pytest.raises(OAuthError),
         ):
             mcp.call_tool("echo")
+        assert len(refused) == 1
+        assert len(scene.shown) == 1
+
+
+def test_nobody_is_asked_to_sign_in_to_say_that_we_are_still_there() -> None:
+    answered = Place(server=SseServer, said="answer", path="/messages")
+    with SseServer() as server, Scene(upstream=server.mcp_url) as scene:
+        server.route("POST", "/sse", lambda exchange: Reply(405))
+        with refusing(scene, answered) as refused, MCPSession(scene.url, auth=scene.oauth(), timeout=5) as mcp:
+            list(mcp.list_tools())
+            server.say(event({"jsonrpc": "2.0", "id": 1, "method": "ping"}))
+            while not refused:
+                time.sleep(0.01)
+            list(mcp.list_tools())
         assert len(refused) == 1
         assert len(scene.shown) == 1
 
