@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 import textwrap
 
 from ..exceptions import OAuthError, printable
+
+#: A command in a text: in quotes, else to the end.
+_COMMAND = re.compile(r"(?<=')mcp-oauth-sync [^']*|(?<!')mcp-oauth-sync .*", re.DOTALL)
+#: A space that no line is broken at.
+_WHOLE = "\x00"
 
 
 def shown(text: str) -> str:
@@ -84,12 +90,20 @@ def wrapped(text: str, indent: str = "", *, hanging: int = 0) -> str:
 
 
 def complain(error: OAuthError) -> None:
-    """Print an error and what to do about it."""
-    say(f"error: {error.message}")
+    """Print an error and what to do about it, at a terminal in lines that break between words."""
+    say(_in_words(f"error: {error.message}"))
     for line in getattr(error, "tried", ()):
         say(f"  tried {line}")
     if error.hint:
-        say(f"hint: {error.hint}")
+        say(_in_words(f"hint: {error.hint}"))
+
+
+def _in_words(text: str) -> str:
+    """Return a text in lines for a terminal; a command stays whole, so that it can be copied."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return text
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _WHOLE), shown(text).replace(_WHOLE, " "))
+    return "\n".join(wrapped(line) for line in kept.split("\n")).replace(_WHOLE, " ")
 
 
 def tool_line(name: object, description: object) -> str:

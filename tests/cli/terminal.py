@@ -150,6 +150,11 @@ class Terminal:
             keys = keys[os.write(self._master, keys) :]
 
     @property
+    def words(self) -> str:
+        """What the terminal showed so far, wherever its lines were broken."""
+        return " ".join(self.screen.split())
+
+    @property
     def settings(self) -> list[object]:
         """The terminal's mode: what is echoed, which keys mean what."""
         return termios.tcgetattr(self._master)

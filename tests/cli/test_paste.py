@@ -109,7 +109,7 @@ def test_an_answer_to_something_else_ends_it_and_nothing_is_exchanged(scene: Sce
         terminal.press(redirect.replace(state, "another-state-of-many-characters") + "\r")
         assert terminal.end() == 1
         assert terminal.settings == before
-    assert "error: The redirect does not belong to this sign-in (state differs); it was not used." in terminal.screen
+    assert "error: The redirect does not belong to this sign-in (state differs); it was not used." in terminal.words
     assert scene.az.requests("/token") == []
     assert scene.files == {}
 
@@ -247,9 +247,7 @@ def test_a_code_alone_is_not_enough_where_the_server_promises_to_name_itself(sce
         terminal.press(f"{code}\r")
         assert terminal.end() == 1
     assert "(iss) but did not" in terminal.screen
-    assert (
-        "hint: A code alone does not say which server it is from: paste the whole address instead." in terminal.screen
-    )
+    assert "hint: A code alone does not say which server it is from: paste the whole address instead." in terminal.words
     assert scene.az.requests("/token") == []
 
 

@@ -59,7 +59,7 @@ def test_a_terminal_gets_nothing_unless_it_is_asked_for(scene: Scene, command: s
     token = scene.sign_in()
     with Terminal(command, "notes") as terminal:
         assert terminal.end() == 1
-    assert "on a screen is a leak: nothing was printed.\nhint: " in terminal.screen
+    assert "on a screen is a leak: nothing was printed. hint: " in terminal.words
     assert token[:8] not in terminal.screen
     with Terminal(command, "notes", "--show") as terminal:
         assert terminal.end() == 0
@@ -74,8 +74,8 @@ def test_nobody_is_asked_even_at_a_terminal(scene: Scene, command: str) -> None:
     with Terminal(command, "notes", out=True) as terminal:
         assert terminal.end() == 3
     assert terminal.output == b""
-    assert re.search(r"error: A person has to sign in to \S+, and nobody is there to ask", terminal.screen)
-    assert f"hint: Run: mcp-oauth-sync auth notes {scene.url}" in terminal.screen
+    assert re.search(r"error: A person has to sign in to \S+, and nobody is there to ask", terminal.words)
+    assert f"hint: Run: mcp-oauth-sync auth notes {scene.url}" in terminal.words
     assert token not in terminal.screen
 
 

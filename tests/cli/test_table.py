@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import attrs
 import pytest
 
 from mcp_oauth_sync import TokenManager
 from mcp_oauth_sync.cli.columns import columns, shortened
+from mcp_oauth_sync.cli.output import complain
 from mcp_oauth_sync.cli.table import show_facts, show_table
+from mcp_oauth_sync.exceptions import OAuthError
 
 from .kept import RECORD, keep
 from .terminal import OBEYED, Terminal, run
@@ -113,3 +116,29 @@ def test_without_a_command_there_is_an_overview() -> None:
     assert "mcp-oauth-sync auth NAME URL" in done.out
     assert max(len(line) for line in done.out.splitlines()) <= 80
     assert len(done.out.splitlines()) <= 12
+
+
+@pytest.mark.parametrize(
+    ("hint", "lines"),
+    [
+        ("one two three four five six seven eight", ["hint: one two three four five six seven", "eight"]),
+        (
+            "Did you mean it? Run: mcp-oauth-sync auth notes https://h/mcp --profile work",
+            ["hint: Did you mean it? Run:", "mcp-oauth-sync auth notes https://h/mcp --profile work"],
+        ),
+        (
+            "That there 'mcp-oauth-sync clear notes' does, or so.",
+            ["hint: That there", "'mcp-oauth-sync clear notes' does, or", "so."],
+        ),
+        ("a\x00b", ["hint: a b"]),
+    ],
+)
+def test_what_helps_breaks_between_words_at_a_terminal_and_never_in_a_command(
+    hint: str, lines: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    complain(OAuthError("x", hint=hint))
+    assert capsys.readouterr().err.splitlines()[1:] == [" ".join(lines)]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    complain(OAuthError("x", hint=hint))
+    assert capsys.readouterr().err.splitlines()[1:] == lines

@@ -79,7 +79,7 @@ def test_another_address_than_the_sign_ins_is_refused_and_sees_no_token(scene: S
         assert other.tokens_seen == []
         assert elsewhere.authorizations == 0
     assert terminal.output == b""
-    assert f"error: The sign-in 'notes' is one at {scene.url}, not at {other.mcp_url}" in terminal.screen
+    assert f"error: The sign-in 'notes' is one at {scene.url}, not at {other.mcp_url}" in terminal.words
     assert "mcp-oauth-sync clear notes" in terminal.screen.splitlines()[-1]
     assert scene.quiet()
     assert scene.files == before
