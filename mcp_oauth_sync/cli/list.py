@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         say("There are no sign-ins.")
         return 0
     rows = [(printable(name), server_of(record), _said(record, standing)) for name, record, standing in found]
-    show_table(("NAME", "SERVER", "STATE"), rows, paint=[standing.paint for _, _, standing in found])
+    show_table(("NAME", "SERVER", "STATE"), rows, paint=[standing.paint_without_why for _, _, standing in found])
     say(f"Kept in {manager.store.name}; profile {manager.profile!r}.")
     return 0
 

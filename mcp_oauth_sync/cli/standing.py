@@ -50,7 +50,12 @@ class Standing:
     @property
     def paint(self) -> str:
         """What it is painted as."""
-        return {DONE: DOUBTFUL if self.why else GOOD, FAILED: BAD}.get(self.status, DOUBTFUL)
+        return DOUBTFUL if self.why and self.status == DONE else self.paint_without_why
+
+    @property
+    def paint_without_why(self) -> str:
+        """What it is painted as where the reason is not told."""
+        return {DONE: GOOD, FAILED: BAD}.get(self.status, DOUBTFUL)
 
 
 def look_up(manager: TokenManager, name: str) -> tuple[ServerRecord | None, Standing]:

@@ -69,8 +69,11 @@ def test_how_a_sign_in_stands_is_painted() -> None:
     keep()
     lines = {PAINT.sub("", line).split()[0]: line for line in screen("list")}
     assert "\x1b[32msigned in" in lines["fresh"]
+    assert "\x1b[32msigned in" in lines["narrow"]
     assert "\x1b[33mexpired" in lines["over"]
     assert "\x1b[31mcannot be read" in lines["torn"]
+    lines = {PAINT.sub("", line).split()[0]: line for line in screen("status", status=1)}
+    assert "\x1b[33msigned in: not granted: notes:write" in lines["narrow"]
 
 
 def test_in_a_pipe_a_row_is_a_line_without_colours_or_filling() -> None:
