@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -39,8 +40,9 @@ _NESTED = frozenset(
     }
 )
 
-# The names of properties from the root down; None where something else lies on the way.
-_Path: TypeAlias = "tuple[str, ...] | None"
+# The way from the root: what it is to the properties around, and a name; None where something else lies on it. A
+# way shares its beginning with others: each with names of its own would fill the memory.
+_Way: TypeAlias = "tuple[_Way, str] | tuple[()] | None"
 
 
 class InvalidToolHeaders(ValueError):
@@ -95,11 +97,12 @@ def read_annotations(input_schema: Mapping[str, object]) -> tuple[Annotation, ..
     MCP Streamable HTTP 2026-07-28, "Schema Extension".
     """
     found: dict[str, Annotation] = {}
-    for path, schema in _schemas(input_schema):
+    for way, schema in _schemas(input_schema):
         if KEYWORD not in schema:
             continue
-        if not path:
+        if not way:
             raise InvalidToolHeaders(f"{KEYWORD} stands where no chain of properties leads")
+        path = _path(way)
         name = _checked(schema, path)
         other = found.setdefault(name.lower(), Annotation(name=name, path=path))
         if other.path != path:
@@ -133,23 +136,28 @@ def build_param_headers(annotations: Iterable[Annotation], arguments: Mapping[st
     return headers
 
 
-def _schemas(root: Mapping[str, object]) -> Iterator[tuple[_Path, Mapping[str, object]]]:
-    """Return every schema in a schema and the way to it. A list that grows, not recursion: it may be of any depth."""
-    waiting: list[tuple[_Path, object]] = [((), root)]
-    for path, schema in waiting:
+def _schemas(root: Mapping[str, object]) -> Iterator[tuple[_Way, Mapping[str, object]]]:
+    """Return every schema in a schema and the way to it. A queue, not recursion: it may be of any depth."""
+    waiting: deque[tuple[_Way, object]] = deque([((), root)])
+    while waiting:
+        way, schema = waiting.popleft()
         if isinstance(schema, Mapping):
-            yield path, schema
+            yield way, schema
             for keyword, value in schema.items():
                 if keyword in _NAMED and isinstance(value, Mapping):
-                    on_the_way = path if keyword == "properties" else None
-                    waiting += [(_longer(on_the_way, name), each) for name, each in value.items()]
+                    passable = way is not None and keyword == "properties"
+                    waiting.extend(((way, name) if passable else None, each) for name, each in value.items())
                 elif keyword in _NESTED:
-                    waiting += [(None, each) for each in (value if isinstance(value, list) else [value])]
+                    waiting.extend((None, each) for each in (value if isinstance(value, list) else [value]))
 
 
-def _longer(path: _Path, name: str) -> _Path:
-    # What is too deep stays one step too deep: ever longer paths would fill the memory.
-    return path if path is None or len(path) > MAX_DEPTH else (*path, name)
+def _path(way: _Way) -> tuple[str, ...]:
+    """Return the names from the root down, or the last of them where they are too many."""
+    names: list[str] = []
+    while way and len(names) <= MAX_DEPTH:
+        way, name = way
+        names.append(name)
+    return tuple(reversed(names))
 
 
 def _checked(schema: Mapping[str, object], path: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from mcp_oauth_sync.exceptions import MCPError, MCPTimeoutError
 from mcp_oauth_sync.mcp import bounds, http_sse, listening, operations, streamable
+from mcp_oauth_sync.mcp.tool_headers import read_annotations
 from mcp_oauth_sync.mcp.wire import IDLE, Wire
 
 from ..mcp.both_eras import HandshakeServer, StatelessServer, as_json, said, stream
@@ -104,6 +105,13 @@ def peak(call: Callable[[], object]) -> int:
         return tracemalloc.get_traced_memory()[1] >> 10
     finally:
         tracemalloc.stop()
+
+
+def test_a_schema_that_is_deep_and_wide_takes_no_more_than_itself() -> None:
+    schema: dict[str, Any] = {"properties": {str(number): {} for number in range(20_000)}}
+    for _ in range(99):
+        schema = {"properties": {"a": schema}}
+    assert peak(lambda: read_annotations(schema)) < 8_000  # a hundred names for each would be 17,000
 
 
 FLOODS: dict[str, Callable[[dict[str, Any]], bytes]] = {
