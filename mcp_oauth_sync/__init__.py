@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from .mcp.session import MCPSession
     from .mcp.sse import iter_events, parse_sse_json, parse_sse_response
     from .models.callback import Callback
-    from .models.client import ClientMetadata, ClientRegistration
+    from .models.client import ClientRegistration
     from .models.client import ClientRegistration as DynamicClientRegistration
     from .models.client_key import ClientKey
+    from .models.client_metadata import ClientMetadata
     from .models.config import OAuthConfig
     from .models.credentials import APIKeyToken, BasicAuthToken, BearerToken
     from .models.device import DeviceAuthorization
@@ -124,8 +125,9 @@ _ROOMS = {
     "mcp.session": ("MCPSession",),
     "mcp.sse": ("iter_events", "parse_sse_json", "parse_sse_response"),
     "models.callback": ("Callback",),
-    "models.client": ("ClientMetadata", "ClientRegistration"),
+    "models.client": ("ClientRegistration",),
     "models.client_key": ("ClientKey",),
+    "models.client_metadata": ("ClientMetadata",),
     "models.config": ("OAuthConfig",),
     "models.credentials": ("APIKeyToken", "BasicAuthToken", "BearerToken"),
     "models.device": ("DeviceAuthorization",),

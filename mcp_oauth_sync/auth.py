@@ -9,10 +9,8 @@ import requests
 
 from .authorizer import Authorizer
 from .elsewhere import SignsInElsewhere
-from .models.client import ClientMetadata
 from .models.options import AS_PUBLISHED, Published, SignInOptions
 from .models.tokens import OAuthTokens
-from .prompts import Prompt
 from .protocol.presented import require_same_origin
 from .protocol.transport import Transport
 from .signing import plain_prefix
@@ -22,6 +20,8 @@ from .urls import is_loopback, require_secure, without_query
 if TYPE_CHECKING:
     from .grants.base import Grant
     from .models.client_key import ClientKey
+    from .models.client_metadata import ClientMetadata
+    from .prompts import Prompt
 
 
 class OAuth(SignsInElsewhere):

@@ -12,7 +12,8 @@ import requests
 
 from mcp_oauth_sync.exceptions import RegistrationError, RegistrationRequiredError
 from mcp_oauth_sync.identity import Way, choose_way, identify, is_usable, wished_callback
-from mcp_oauth_sync.models.client import DOCUMENT, DYNAMIC, PREREGISTERED, ClientMetadata, ClientRegistration
+from mcp_oauth_sync.models.client import DOCUMENT, DYNAMIC, PREREGISTERED, ClientRegistration
+from mcp_oauth_sync.models.client_metadata import ClientMetadata
 from mcp_oauth_sync.models.metadata import AuthorizationServerMetadata
 from mcp_oauth_sync.models.options import SignInOptions
 from mcp_oauth_sync.protocol.transport import Transport

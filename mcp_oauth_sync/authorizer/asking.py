@@ -17,7 +17,6 @@ from ..exceptions import (
 from ..models.options import SignInOptions
 from ..models.profile import DEFAULT_PROFILE
 from ..models.record import ServerRecord
-from ..prompts import Prompt, choose_prompt
 from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
 from ..urls import without_query
@@ -29,6 +28,7 @@ from .programs import programs_own
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
+    from ..prompts import Prompt
     from .refresh import Again
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,8 @@ class Asking:
         """
         if force:
             self._cool_down.forced()
+        from ..prompts import choose_prompt  # what only a sign-in needs
+
         held, prompt = self.held, self._prompt or choose_prompt()
         if not force:
             self._leave_programs_alone()

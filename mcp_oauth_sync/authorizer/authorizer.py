@@ -11,7 +11,6 @@ from ..exceptions import OAuthError, TokenStorageError
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
-from ..prompts import Prompt
 from ..protocol.challenge import Challenge
 from ..protocol.presented import Presented
 from ..protocol.scopes import union
@@ -24,6 +23,7 @@ from .moved import warn_not_revoked
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
+    from ..prompts import Prompt
     from .refresh import Renewal
 
 logger = logging.getLogger(__name__)

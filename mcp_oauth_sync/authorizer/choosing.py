@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..models.options import SignInOptions
-from ..prompts import Prompt
 from .asking import Asking
 from .held import Held
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
+    from ..prompts import Prompt
 
 
 def asking_for(held: Held, options: SignInOptions, prompt: Prompt | None, grant: Grant | None) -> Asking:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..exceptions import OAuthError, printable
-from ..models.client import ClientMetadata
+from ..models.client_metadata import ClientMetadata
 from ..protocol.client_id_document import (
     DEFAULT_HOSTS,
     DEFAULT_PORTS,

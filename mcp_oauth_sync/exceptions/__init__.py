@@ -32,8 +32,10 @@ passes :func:`printable` first, so that nothing hostile reaches a terminal.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .base import OAuthError, printable
-from .mcp import MCPError, MCPTimeoutError, ToolError
 from .oauth import (
     AccessDeniedError,
     AuthorizationError,
@@ -56,6 +58,9 @@ from .oauth import (
     TokenStorageError,
     UnsavedTokensWarning,
 )
+
+if TYPE_CHECKING:
+    from .mcp import MCPError, MCPTimeoutError, ToolError
 
 __all__ = [
     "AccessDeniedError",
@@ -84,3 +89,12 @@ __all__ = [
     "UnsavedTokensWarning",
     "printable",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the errors of MCP when one is first named: a program that only signs in needs none."""
+    if name not in ("MCPError", "MCPTimeoutError", "ToolError"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(".mcp", __name__), name)
+    globals()[name] = value
+    return value

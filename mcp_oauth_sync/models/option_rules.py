@@ -6,15 +6,17 @@ import enum
 import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult
 
 import attrs
 
 from ..exceptions import InsecureURLError
 from ..urls import is_loopback, require_secure, without_query
-from .client import ClientMetadata
 from .secret import secret_texts
+
+if TYPE_CHECKING:
+    from .client_metadata import ClientMetadata
 
 #: Parameters that carry the protection of the flow; callers may not set them.
 PROTECTED_PARAMETERS = frozenset(
@@ -68,6 +70,8 @@ def issuer_urls(_: object, attribute: attrs.Attribute[Any], value: bool | tuple[
 
 def metadata_or_default(value: ClientMetadata | None) -> ClientMetadata:
     """Return what to register as."""
+    from .client_metadata import ClientMetadata  # loaded when it is asked for, not with every program
+
     return value or ClientMetadata()
 
 

@@ -9,13 +9,14 @@ import attrs
 
 from ..urls import origin, shown_url
 from . import option_rules as rules
-from .client import ClientMetadata, ClientRegistration
+from .client import ClientRegistration
 from .option_rules import AS_PUBLISHED, PROTECTED_PARAMETERS, Published
 from .secret import secret_or_none, secret_texts
 
 if TYPE_CHECKING:
     from .callback import Callback
     from .client_key import ClientKey
+    from .client_metadata import ClientMetadata
 
 __all__ = ["AS_PUBLISHED", "PROTECTED_PARAMETERS", "Published", "SignInOptions"]
 

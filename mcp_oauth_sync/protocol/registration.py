@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import attrs
 
 from ..exceptions import RegistrationError, RegistrationRequiredError, printable
-from ..models.client import ClientMetadata, ClientRegistration
+from ..models.client import ClientRegistration
+from ..models.client_metadata import ClientMetadata
 from ..models.document import MalformedDocument
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.secret import Secret

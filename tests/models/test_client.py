@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_oauth_sync.models.client import DYNAMIC, PREREGISTERED, ClientMetadata, ClientRegistration
+from mcp_oauth_sync.models.client import DYNAMIC, PREREGISTERED, ClientRegistration
+from mcp_oauth_sync.models.client_metadata import ClientMetadata
 from mcp_oauth_sync.models.document import MalformedDocument
 
 ISSUER = "https://as.example.com"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_oauth_sync.exceptions import InsecureURLError
-from mcp_oauth_sync.models.client import ClientMetadata
+from mcp_oauth_sync.models.client_metadata import ClientMetadata
 from mcp_oauth_sync.models.options import PROTECTED_PARAMETERS, SignInOptions
 
 

@@ -17,7 +17,8 @@ from mcp_oauth_sync.exceptions import (
     TokenExchangeError,
     TokenRefreshError,
 )
-from mcp_oauth_sync.models.client import ClientMetadata, ClientRegistration
+from mcp_oauth_sync.models.client import ClientRegistration
+from mcp_oauth_sync.models.client_metadata import ClientMetadata
 from mcp_oauth_sync.models.metadata import AuthorizationServerMetadata
 from mcp_oauth_sync.models.tokens import OAuthTokens
 from mcp_oauth_sync.protocol.documents import Trace

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mcp_oauth_sync.exceptions import InsecureURLError, RegistrationError, RegistrationRequiredError
-from mcp_oauth_sync.models.client import DYNAMIC, ClientMetadata, ClientRegistration
+from mcp_oauth_sync.models.client import DYNAMIC, ClientRegistration
+from mcp_oauth_sync.models.client_metadata import ClientMetadata
 from mcp_oauth_sync.models.metadata import AuthorizationServerMetadata
 from mcp_oauth_sync.protocol.registration import build_registration_request, register_client
 from mcp_oauth_sync.protocol.transport import Transport
