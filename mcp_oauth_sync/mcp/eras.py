@@ -152,7 +152,7 @@ class Agreement:
             try:
                 terms = self.discover(version)
             except MCPError as refusal:
-                refused = refusal
+                refused = refusal.with_traceback(None)  # whose frames would hold it, and all they know
                 if refusal.code != UNSUPPORTED_VERSION:
                     if refusal.code in MODERN or not tells_the_era(refusal):
                         raise

@@ -191,6 +191,13 @@ class _Adapter(HTTPAdapter):
             pool.ConnectionCls = self._held(kind)
         return pool
 
+    def close(self) -> None:
+        """Close idle connections now: urllib3 does when nothing refers to their pool, and kept errors may."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in list(manager.pools.keys()):
+                manager.pools[key].close()
+        super().close()
+
     def _held(self, kind: type) -> Any:
         held = self._kinds.get(kind)
         if held is None:

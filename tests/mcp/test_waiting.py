@@ -499,3 +499,19 @@ def test_the_sessions_own_connections_verify_certificates(tmp_path: Path, monkey
             assert [tool.name for tool in mcp.list_tools()] == ["echo"]
             mcp.call_tool("echo")
             assert server.connections == 2  # one that failed
+
+
+@both_eras
+def test_a_closed_session_leaves_no_connection_open_whatever_still_refers_to_its_answers(kind: Kind) -> None:
+    answers: list[requests.Response] = []
+    with kind() as server:
+        mcp = session(server)
+        mcp._wire._session.hooks["response"].append(lambda answer, **_: answers.append(answer))
+        assert mcp.call_tool("echo", {"text": "on"}).text
+        serving = [thread for thread in threading.enumerate() if thread.name.startswith(f"origin-{server.port}-")]
+        assert serving
+        mcp.close()
+        for thread in serving:
+            thread.join(SOON)
+        assert [thread.name for thread in serving if thread.is_alive()] == []
+        assert answers
