@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable, Generator, Mapping
 from typing import Protocol
 
 from .deadline import Deadline
 from .jsonrpc import Message
+from .wire import IDLE
 
 Messages = Generator[Message, None, None]
+#: What one thread hears of another; None is the end of it.
+Heard = queue.SimpleQueue[Message | None]
 
 
 class Channel(Protocol):
@@ -30,3 +34,15 @@ class Channel(Protocol):
 
     def end(self, headers: Mapping[str, str]) -> None:
         """End the session, if there is one."""
+
+
+def all_in(heard: Heard) -> Messages:
+    """Yield what is heard until the end of it, however long nothing is said."""
+    while True:
+        try:
+            said = heard.get(timeout=IDLE)
+        except queue.Empty:
+            continue
+        if said is None:
+            return
+        yield said

@@ -20,10 +20,6 @@ class Dressing(Operations):
         """Whether it is known what the server speaks."""
         return self._agreement.agreed
 
-    def renew(self) -> None:
-        """Forget what was agreed with the server: the next call agrees anew, and a session there begins anew."""
-        self._agreement.renew()
-
     def improve(self, sent: Mapping[str, str], refusal: MCPError) -> bool:
         """Tell whether a refused message has a chance when it is dressed again, because the server is agreed with anew.
 

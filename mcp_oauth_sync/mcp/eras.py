@@ -81,11 +81,6 @@ class Agreement:
         """Whether anything is agreed."""
         return self._terms is not None
 
-    def renew(self) -> None:
-        """Forget what is agreed; what the server speaks is remembered."""
-        with self._lock:
-            self._terms = None
-
     def improve(self, used: Terms, refusal: MCPError) -> bool:
         """Tell whether a refused request has a chance now, because the two sides agree anew.
 

@@ -17,7 +17,7 @@ import requests
 from ..exceptions import MCPError, OAuthError
 from ..models.secret import Secret
 from ..urls import same_origin, without_query
-from .channel import Messages
+from .channel import Heard, Messages, all_in
 from .deadline import Deadline
 from .jsonrpc import Message, answers, build_reply, params_of, read_messages
 from .refusal import is_event_stream, read_refusal
@@ -33,7 +33,6 @@ _ENDPOINT = 10.0
 _REPLY = 30.0
 #: Messages that wait while a call is busy with others: what is said beyond is lost. The memory they take is bounded.
 _SMALL, _WAITING_SMALL, _WAITING_LARGE = 64 * 1024, 1000, 8
-_Heard = queue.SimpleQueue[Message | None]
 
 
 class ElsewhereError(MCPError):
@@ -56,8 +55,8 @@ class HttpSse:
         """Open the stream and learn where to post."""
         self._wire, self._parser, self._ready = wire, EventParser(), deque[Event]()
         self._lock = threading.Lock()
-        self._waiting: dict[str, _Heard] = {}
-        self._idle: _Heard | None = None  # hears what is said while no call waits
+        self._waiting: dict[str, Heard] = {}
+        self._idle: Heard | None = None  # hears what is said while no call waits
         self._over = False
         with contextlib.ExitStack() as stream:
             self._response = self._open(stream, Deadline(wire.url, min(timeout, _ENDPOINT)))
@@ -77,7 +76,7 @@ class HttpSse:
             MCPError: The HTTP answer is an error, or the stream ends before the answer.
             OAuthError: No good token could be got; the subclass says why.
         """
-        number, heard = message["id"], _Heard()
+        number, heard = message["id"], Heard()
         with self._lock:
             if self._over:
                 raise MCPError(f"The stream of {without_query(self._wire.url)} has ended.", status=404)
@@ -113,14 +112,13 @@ class HttpSse:
 
     def listen(self, *, headers: Mapping[str, str], ready: Callable[[], object]) -> Messages:
         """Yield what the server says while no call waits: what it says meanwhile, they hear."""
-        heard = _Heard()
+        heard = Heard()
         with self._lock:
             if self._over:
                 return
             self._idle = heard
         ready()
-        while (said := heard.get(timeout=IDLE)) is not None:
-            yield said
+        yield from all_in(heard)
 
     def end(self, headers: Mapping[str, str]) -> None:
         """Close the stream, and with it the session."""

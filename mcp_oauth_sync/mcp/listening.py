@@ -6,7 +6,6 @@ MCP 2026-07-28, "Subscriptions"; before it, "Listening for Messages from the Ser
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 from ..exceptions import MCPError, OAuthError
 from ..urls import without_query
 from .calls import Call
-from .channel import Messages
+from .channel import Heard, Messages, all_in
 from .deadline import Deadline
 from .jsonrpc import Message, answers, build_request, is_id, method_of, params_of, read_result
 from .notices import Notification
@@ -45,7 +44,7 @@ class Listening(Operations):
     """What a session hears without having asked."""
 
     _wire: Wire
-    _ears: list[weakref.ref[queue.SimpleQueue[Message | None]]]
+    _ears: list[weakref.ref[Heard]]
 
     def listen(
         self, *, tools: bool = False, prompts: bool = False, resources: bool = False, uris: Iterable[str] = ()
@@ -141,20 +140,18 @@ class Listening(Operations):
     def _overheard(self, wanted: Mapping[str, Any]) -> Iterator[Notification]:
         """Listen to what a server of handshakes says of its own accord."""
         watched = wanted.get("resourceSubscriptions", ())
-        ear: queue.SimpleQueue[Message | None] | None = None
+        ear: Heard | None = None
         if self._calls.elicit or self._calls.on_log:  # the session listens already, and a server tells each thing once
-            ear = queue.SimpleQueue()
+            ear = Heard()
             self._ears.append(weakref.ref(ear, self._ears.remove))
         for call in _about(watched, "resources/subscribe") or [Call(method="ping")]:  # a lost session is begun anew
             self._result(call)
         return self._heard(wanted, watched, ear)
 
-    def _heard(
-        self, wanted: Mapping[str, Any], watched: Iterable[str], ear: queue.SimpleQueue[Message | None] | None
-    ) -> Iterator[Notification]:
+    def _heard(self, wanted: Mapping[str, Any], watched: Iterable[str], ear: Heard | None) -> Iterator[Notification]:
         """Yield what a server says of its own accord."""
         try:
-            for said in self._stream() if ear is None else _all_in(ear):
+            for said in self._stream() if ear is None else all_in(ear):
                 if _lets_through(wanted, said):
                     yield Notification.from_document(said)
         finally:
@@ -201,15 +198,6 @@ class _Patience(Deadline):
 
 def _about(uris: Iterable[str], method: str) -> list[Call]:
     return [Call(method=method, params={"uri": uri}, timeout=_MOMENT) for uri in uris]
-
-
-def _all_in(ear: queue.SimpleQueue[Message | None]) -> Iterator[Message]:
-    while True:
-        with suppress(queue.Empty):
-            said = ear.get(timeout=IDLE)
-            if said is None:
-                return
-            yield said
 
 
 def _lets_through(wanted: Mapping[str, Any], said: Message) -> bool:

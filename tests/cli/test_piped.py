@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import attrs
+import jwt
 import pytest
 
 from mcp_oauth_sync import TokenManager
@@ -103,7 +104,6 @@ def test_a_bound_token_is_refused_alone_with_the_command_that_helps(capsys: pyte
 
 
 def test_headers_of_a_bound_token_come_with_a_proof_for_their_request(scene: Scene) -> None:
-    jwt = pytest.importorskip("jwt")
     scene.az.dpop.offered = scene.mcp.binding.offered = True
     scene.sign_in()
     done = run("headers", "notes", "--method", "post", "--url", f"{scene.url}/x?y=1")

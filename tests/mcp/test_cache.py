@@ -15,16 +15,10 @@ import pytest
 from mcp_oauth_sync.mcp import cache as room
 from mcp_oauth_sync.mcp.cache import CACHEABLE, INVALIDATED_BY, ResultCache
 
+from .clock import Clock
+
 ALICE, BOB = "Bearer canary-alice", "Bearer canary-bob"
 READ = "resources/read"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -11,15 +11,7 @@ from mcp_oauth_sync.mcp import deadline as room
 from mcp_oauth_sync.mcp.deadline import Deadline
 from mcp_oauth_sync.mcp.watch import Watch
 
-
-class Clock:
-    """Goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from .clock import Clock
 
 
 @pytest.fixture

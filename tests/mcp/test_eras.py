@@ -460,16 +460,6 @@ def test_eight_threads_agree_once(kind: Callable[[], ScriptedMcp]) -> None:
         assert server.methods == [*greeting, *["tools/call"] * 8]
 
 
-def test_what_is_agreed_can_be_forgotten() -> None:
-    with HandshakeServer() as server, session(server) as mcp:
-        names(mcp)
-        assert mcp.agreed
-        mcp.renew()
-        assert not mcp.agreed
-        assert names(mcp) == ["echo"]
-        assert server.methods == [*GREETING, "tools/list", *GREETING[1:], "tools/list"]
-
-
 def test_the_first_message_of_a_stream_may_be_about_something_else(caplog: pytest.LogCaptureFixture) -> None:
     log = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "booting"}}
     with StatelessServer() as server, session(server) as mcp, caplog.at_level(logging.DEBUG):

@@ -13,21 +13,12 @@ from mcp_oauth_sync.exceptions import MCPError
 from mcp_oauth_sync.mcp.cache import ResultCache
 from tests.servers import Reply, json_reply
 
+from .clock import Clock
 from .script import ScriptedMcp, StatelessMcp, after, answering, error, listing, refusing, result, said, talk
 
 FRESH = {"ttlMs": 60000, "cacheScope": "private"}
 LIST = {**listing("a"), **FRESH}
 READ = {"contents": [{"uri": "x:1", "text": "hello"}], **FRESH}
-
-
-class Clock:
-    """Stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Token(AuthBase):

@@ -12,7 +12,7 @@ import pytest
 
 from mcp_oauth_sync import MCPSession
 from mcp_oauth_sync.exceptions import MCPError, MCPTimeoutError
-from mcp_oauth_sync.mcp import BrokenOff, Notification
+from mcp_oauth_sync.mcp import BrokenOff, Notification, channel
 from tests.servers import Exchange, Reply, html_reply, json_reply
 
 from .script import EVENTS, HELLO, META, ScriptedMcp, StatelessMcp, answering, event, listing, refusing, result, talk
@@ -420,3 +420,17 @@ def test_a_lost_session_is_begun_anew_first() -> None:
         assert next(changes).method == TOOLS
         assert server.requests(method="GET")[0].headers["Mcp-Session-Id"] == "session-2"
         changes.close()  # type: ignore[attr-defined]
+
+
+def test_silence_for_longer_than_the_limit_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "IDLE", 0.001)
+    heard, said = channel.Heard(), {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+
+    def speak() -> None:
+        for each in (said, None):
+            heard.put(each)
+
+    later = threading.Timer(0.1, speak)
+    later.start()
+    assert list(channel.all_in(heard)) == [said]
+    later.join()

@@ -380,7 +380,6 @@ def speaking_mcp(handler: OAuthHandler, session: requests.Session, change: Notif
         assert_type(changes, Iterator[Notification])
         assert_type(change.uri, str | None)
         assert_type(mcp.agreed, bool)
-        mcp.renew()
         assert_type(mcp.dress({"jsonrpc": "2.0", "id": 1, "method": "x"})[1], dict[str, str])
         assert_type(mcp.improve({}, BrokenOff("x")), bool)
         mcp.close()
