@@ -21,6 +21,7 @@ import threading
 from typing import Any
 
 from .origin import Origin
+from .ports import bind_anew
 
 FAULTS = frozenset("latency rate reset_connect blackhole cut_request cut_response lose_response hang_response".split())
 STOP_SECONDS = 10.0
@@ -58,7 +59,8 @@ class Chaos:
             self._end(connection)
 
     def __enter__(self) -> Chaos:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = bind_anew(socket.socket())
+        self._listener.listen(128)
         self.port = self._listener.getsockname()[1]
         self._run(self._accept, self._listener)
         return self

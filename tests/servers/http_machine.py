@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .faults import Fault
 from .messages import Exchange, Reply, Reset
+from .ports import bind_anew
 
 if TYPE_CHECKING:
     from .origin import Origin
@@ -39,7 +40,11 @@ class Machine(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without asking the resolver for a name."""
-        socketserver.TCPServer.server_bind(self)
+        if self.server_address[1]:
+            socketserver.TCPServer.server_bind(self)
+        else:
+            self.socket = bind_anew(self.socket)
+            self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:

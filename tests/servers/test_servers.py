@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from . import AuthorizationServer, Origin, Person, html_reply, local_ca
+from . import AuthorizationServer, Origin, Person, html_reply, local_ca, ports
 from .plain_client import PlainClient
 
 
@@ -136,3 +136,18 @@ def test_a_server_starts_again_on_its_port_and_leaves_no_thread(server):
         origin.clear()
         assert (origin.requests(), origin.connections) == ([], 0)
     assert threading.active_count() == before
+
+
+def test_no_server_gets_the_port_of_an_earlier_one(monkeypatch):
+    refused: list[int] = []
+
+    class Had(set[int]):
+        def __contains__(self, port: object) -> bool:
+            return len(refused) < 3 and not refused.append(port)
+
+    monkeypatch.setattr(ports, "_had", Had())
+    with Origin() as origin:
+        assert len(set(refused)) == 3
+        assert list(ports._had) == [origin.port]
+        assert origin.port not in refused
+        assert requests.get(origin.url, timeout=5).status_code == 404
