@@ -48,6 +48,8 @@ WORDS = (
     *("shared/" + "design", "field" + "-notes", "acceptance" + " criteri", "co-authored" + "-by"),
     *("chat" + "gpt", "open" + "ai", "co" + "pilot", "language" + " model", "ai" + "-generated"),
 )
+# Where the rows of the security matrix have numbers of this form.
+MATRIX = ("docs/security/", "tests/test_security_matrix.py")
 NUMBERED = re.compile(r"\b(?:AC-\d+|(?:issue|ticket|task) ?#?\d+)\b", re.IGNORECASE)
 
 
@@ -174,6 +176,8 @@ def test_no_file_names_a_registry_a_machine_or_how_it_was_made() -> None:
         found = [word for word in (*HOSTS, *WORDS) if word in low]
         found += [place for place in PLACES if re.search(rf"(?<![\w.*-]){re.escape(place)}", text)]
         found += NUMBERED.findall(text)
+        if path.relative_to(ROOT).as_posix().startswith(MATRIX):
+            found = [word for word in found if not word.startswith("AC-")]
         said += [f"{path.relative_to(ROOT)}: {word}" for word in found]
     assert said == []
 
