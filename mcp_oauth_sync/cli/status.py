@@ -16,13 +16,16 @@ from .table import show_table
 
 def run(options: argparse.Namespace) -> int:
     """Print a line per sign-in; what is broken counts before what a person can mend by signing in."""
+    profile = None
     try:
         manager = manager_for(options)
+        profile = manager.profile
         names = _names(manager, options.name)
         store = manager.store.name if names else None
     except (TokenStorageError, SignInRequiredError) as failure:
         if options.json:
-            show_json({"exit_status": _of(failure), "store": None, "why": printable(failure.message), "sign_ins": []})
+            why = printable(failure.message)
+            show_json({"exit_status": _of(failure), "profile": profile, "store": None, "why": why, "sign_ins": []})
         complain(failure)
         return _of(failure)
     found = [(name, *look_up(manager, name)) for name in names]
@@ -30,10 +33,11 @@ def run(options: argparse.Namespace) -> int:
     status = next((bad for bad in (FAILED, SIGN_IN_NEEDED) if bad in statuses), DONE)
     if options.json:
         kept = [briefly(name, record, standing) for name, record, standing in found]
-        show_json({"exit_status": status, "store": store, "why": None, "sign_ins": kept})
+        show_json({"exit_status": status, "profile": profile, "store": store, "why": None, "sign_ins": kept})
     elif found:
         rows = [(printable(name), standing.told) for name, _, standing in found]
         show_table(("NAME", "STATE"), rows, paint=[standing.paint for _, _, standing in found])
+        say(f"Kept in {store}; profile {profile!r}.")
     else:
         say("There are no sign-ins.")
     for name, record, standing in found:

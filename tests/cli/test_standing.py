@@ -33,7 +33,7 @@ def test_a_sign_in_stands_as_what_is_kept_tells(name: str, capsys: pytest.Captur
     done = said(capsys, "status", name, "--json")
     assert done.status == status
     document = json.loads(done.out)
-    assert (document["exit_status"], document["why"]) == (status, None)
+    assert (document["exit_status"], document["profile"], document["why"]) == (status, "default", None)
     [one] = document["sign_ins"]
     assert (one["name"], one["state"], one["why"], one["exit_status"]) == (name, state, why, status)
     assert one["server_url"] == "https://mcp.example.com/mcp"
@@ -41,8 +41,17 @@ def test_a_sign_in_stands_as_what_is_kept_tells(name: str, capsys: pytest.Captur
     assert told.out.startswith(f"{name}  ")
     assert len(told.out.splitlines()) == 1
     assert (why or "") in told.out
+    kept = f"Kept in {TokenManager().store.name}; profile 'default'.\n"
     hint = f"hint: Run: mcp-oauth-sync auth {name} https://mcp.example.com/mcp\n"
-    assert told.err == (hint if status == 3 else "")
+    assert told.err == kept + (hint if status == 3 else "")
+
+
+def test_it_is_told_whose_sign_ins_these_are(capsys: pytest.CaptureFixture[str]) -> None:
+    TokenManager(profile="work").save_record("notes", RECORD)
+    assert said(capsys, "status").err == "There are no sign-ins.\n"
+    assert said(capsys, "status", "--profile", "work").err.endswith("; profile 'work'.\n")
+    for flags, profile in (([], "default"), (["--profile", "work"], "work")):
+        assert json.loads(said(capsys, "status", "--json", *flags).out)["profile"] == profile
 
 
 def test_what_is_broken_counts_before_what_a_person_can_mend(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +69,7 @@ def test_where_nothing_is_kept_all_is_well(capsys: pytest.CaptureFixture[str]) -
     assert said(capsys, "status") == (0, "", "There are no sign-ins.\n")
     assert json.loads(said(capsys, "status", "--json").out) == {
         "exit_status": 0,
+        "profile": "default",
         "store": None,
         "why": None,
         "sign_ins": [],
@@ -173,6 +183,7 @@ def test_a_store_that_cannot_be_used_is_told_with_the_reason(
     assert done.status == 1
     document = json.loads(done.out)
     assert (document["exit_status"], document["sign_ins"], document["store"]) == (1, [], None)
+    assert document["profile"] is None
     assert "only on macOS" in document["why"]
     assert done.err.startswith("error: ")
     assert said(capsys, "status").out == ""
