@@ -129,6 +129,23 @@ def whole_life(stage, auth) -> None:
     assert auth.sign_out(forget=True)
 
 
+def test_what_came_along_unasked_is_neither_kept_nor_said(stage, canary, home):
+    unasked = {name: Ledger().new(name) for name in ("id_token", "device_secret", "registration_access_token")}
+    for secret in unasked.values():
+        canary.learn(secret)
+    stage.server.token_overrides = unasked
+    stage.server.registration_overrides = {"software_statement": unasked["id_token"]}
+    whole_life(stage, stage.auth())
+    assert stage.call(stage.auth()).status_code == 200
+    kept = json.dumps(stage.manager.load_record(stage.mcp.mcp_url).to_record())
+    assert [name for name, secret in unasked.items() if secret in kept] == []
+    stage.server.token_overrides = {**unasked, "access_token": ["not a text"]}
+    with pytest.raises(OAuthError):
+        stage.auth().sign_in()
+    canary.hear_files(home)
+    assert canary.leaks() == []
+
+
 @pytest.mark.parametrize("method", ["none", "client_secret_post", "client_secret_basic"])
 def test_a_whole_life_puts_no_secret_into_an_address_a_log_or_a_file(stage, canary, method, caplog, home):
     stage.server.auth_methods = (method,)

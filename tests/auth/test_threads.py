@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 import requests
 
-from tests.servers import AuthorizationServer, McpServer, Person, gate
+from mcp_oauth_sync import CallbackPrompt
+from mcp_oauth_sync.prompts.listener import Listener
+from mcp_oauth_sync.stores import default_manager
+from tests.servers import AuthorizationServer, McpServer, Person, gate, reply
 
-from .stage import CALL, another_process, connections, grow_old, session_for, steps
+from .stage import CALL, another_process, challenge, connections, grow_old, session_for, steps
 
 MANY = 50
 
@@ -25,6 +30,16 @@ def all_at_once(session: requests.Session, url: str) -> list[int]:
 
     with ThreadPoolExecutor(MANY) as pool:
         return list(pool.map(call, range(MANY)))
+
+
+class Counting(CallbackPrompt):
+    """Counts how often it listens."""
+
+    listeners = 0
+
+    def listen(self, *arguments: Any, **options: Any) -> AbstractContextManager[Listener]:
+        self.listeners += 1
+        return super().listen(*arguments, **options)
 
 
 def test_fifty_threads_with_a_token_expired_by_the_clock_refresh_once(
@@ -62,11 +77,12 @@ def test_fifty_threads_whose_token_the_server_rejects_refresh_once(
 def test_fifty_threads_before_anybody_signed_in_ask_one_person_once(
     az: AuthorizationServer, mcp: McpServer, person: Person
 ) -> None:
-    with session_for(mcp, person) as session:
+    prompt = Counting(person.redirect_only)
+    with session_for(mcp, prompt=prompt) as session:
         statuses = all_at_once(session, mcp.mcp_url)
     assert statuses == [200] * MANY
     assert (az.registrations, az.authorizations, az.exchanges, az.refreshes) == (1, 1, 1, 0)
-    assert len(person.visited) == 1
+    assert (len(person.visited), prompt.listeners) == (1, 1)
 
 
 def test_a_call_that_finds_a_refresh_under_way_waits_for_it_and_uses_its_token(
@@ -99,3 +115,21 @@ def test_a_slow_answer_to_one_thread_does_not_keep_the_others_waiting(
         assert slow.result(20).status_code == 200
     assert az.refreshes == 1
     assert connections(az) <= 1
+
+
+def test_no_turn_at_the_store_is_held_while_the_request_of_a_caller_is_repeated(
+    az: AuthorizationServer, mcp: McpServer, signed_in: requests.Session
+) -> None:
+    az.expire_all_access_tokens()
+    arrived, release = threading.Event(), threading.Event()
+    mcp.fault("/mcp", reply(401, {}, [challenge(mcp)]), times=1)
+    mcp.fault("/mcp", gate(release, arrived=arrived), times=1)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(signed_in.post, mcp.mcp_url, json=CALL)
+        assert arrived.wait(10)
+        assert az.refreshes == 1
+        for purpose in ("refresh", "sign-in"):
+            with default_manager().exclusive(mcp.mcp_url, purpose=purpose, timeout=0):
+                assert not slow.done()
+        release.set()
+        assert slow.result(20).status_code == 200

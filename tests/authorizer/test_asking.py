@@ -17,6 +17,7 @@ from mcp_oauth_sync.exceptions import (
     AuthorizationError,
     DiscoveryError,
     RegistrationError,
+    RegistrationRequiredError,
     SignInRequiredError,
 )
 from tests.scene import Scene, stored
@@ -224,6 +225,29 @@ def test_ten_sign_ins_make_one_registration(scene: Scene) -> None:
         assert scene.post(auth).status_code == 200
         auth.sign_out()
     assert (scene.az.registrations, len(scene.shown)) == (1, 10)
+
+
+def test_where_nobody_can_register_the_error_says_what_to_do_before_anything_listens_or_is_shown(scene: Scene) -> None:
+    scene.az.registration_mode = "absent"
+    before = stored()
+    with socket.create_server(("127.0.0.1", 0)) as busy:  # a listener would be refused this port
+        port = busy.getsockname()[1]
+        with pytest.raises(RegistrationRequiredError) as caught:
+            scene.post(scene.oauth(callback_port=port))
+    assert caught.value.issuer == scene.az.issuer
+    assert f"http://127.0.0.1:{port}/callback" in (caught.value.hint or "")
+    assert "client_id=" in (caught.value.hint or "")
+    assert (scene.shown, scene.asked("/authorize"), stored()) == ([], [], before)
+
+
+def test_a_server_that_forbids_to_register_is_told_without_asking_anybody(scene: Scene) -> None:
+    scene.az.registration_mode = "forbidden"
+    before = stored()
+    with pytest.raises(RegistrationRequiredError, match="HTTP 403, no JSON: 'Forbidden'") as caught:
+        scene.post(scene.oauth())
+    assert scene.az.endpoint("register") in caught.value.message
+    assert "client_id=" in (caught.value.hint or "")
+    assert (scene.shown, len(scene.asked("/register")), stored()) == ([], 1, before)
 
 
 def test_a_server_that_registers_too_many_says_when_to_come_back(scene: Scene) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_oauth_sync import OAuthTokens
-from mcp_oauth_sync.exceptions import StoreCorruptError, TokenStorageError
+from mcp_oauth_sync.exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError
 from mcp_oauth_sync.stores import TokenManager
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 
@@ -246,6 +246,18 @@ def test_an_odd_key_file_is_refused(files: EncryptedFileStore, path: Path, untou
         with pytest.raises(StoreCorruptError):
             use()
     assert {**snapshot(files.directory), "generic.d": ""} == {**before, "generic.d": ""}
+
+
+def test_a_key_file_with_a_second_name_elsewhere_is_not_closed_or_written(
+    files: EncryptedFileStore, path: Path, untouched: Path
+) -> None:
+    key = files.directory / "store.key"
+    key.unlink()
+    key.hardlink_to(untouched)
+    later = EncryptedFileStore(files.directory)
+    for use in (lambda: later.retrieve_generic("k", namespace="oauth"), lambda: later.store_generic("new", "v")):
+        with pytest.raises(StoreUnavailableError, match="is damaged"):
+            use()
 
 
 def test_a_folder_of_a_namespace_that_is_a_link_is_refused(
