@@ -157,6 +157,36 @@ def is_constant(node: ast.AST | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is type(value) and node.value == value
 
 
+#: The kinds of grant that there are. That of a password and the implicit one are gone (OAuth 2.1 section 10).
+GRANTS = {"authorization_code", "refresh_token", "client_credentials"} | {
+    f"urn:ietf:params:oauth:grant-type:{kind}" for kind in ("device_code", "jwt-bearer", "token-exchange")
+}
+
+
+def values_of(member: str) -> Iterator[str]:
+    """Find what is given for a member of a request; names of constants are followed within the package."""
+    bound = [TREES[path] for path in FILES if not name(path).startswith(("cli/demo", "testing/"))]
+    constants: dict[str, set[str]] = {}
+    for node in (node for tree in bound for node in tree.body if isinstance(node, ast.Assign)):
+        if isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                constants.setdefault(ast.unparse(target), set()).add(str(node.value.value))
+    for node in (node for tree in bound for node in ast.walk(tree) if isinstance(node, ast.Dict)):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if is_constant(key, member):
+                said = str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
+                yield from constants.get(said, {said})
+
+
+def test_no_persons_password_is_taken_and_no_token_comes_by_the_browser() -> None:
+    # Client credentials send the name of their grant.
+    assert set(values_of("grant_type")) == GRANTS - {"client_credentials"} | {"self.name"}
+    assert set(values_of("response_type")) == {"code"}
+    public = [getattr(mcp_oauth_sync, public) for public in mcp_oauth_sync.__all__ if public.endswith("Grant")]
+    names = {grant.name for grant in public if grant is not mcp_oauth_sync.Grant}
+    assert names == {"client_credentials", "device_code", "enterprise", "jwt_bearer"}
+
+
 def repository_files() -> list[Path]:
     """List what git knows or would add; in an unpacked sdist, everything."""
     if (ROOT / ".git").exists() and shutil.which("git"):
