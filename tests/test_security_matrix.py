@@ -30,7 +30,9 @@ def numbered(letters: str, last: int) -> tuple[str, ...]:
 
 # Every row there has to be, by page. A row is never taken away: what no longer holds is told in it.
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "practices": ("B-06",),
+    "mcp": numbered("S", 44),
+    "practices": numbered("B", 11)[5:],
+    "rfcs": numbered("R", 25),
 }
 
 
