@@ -28,11 +28,20 @@ def numbered(letters: str, last: int) -> tuple[str, ...]:
     return tuple(f"{letters}-{number:02}" for number in range(1, last + 1))
 
 
+def with_letters(letters: str, parts: str) -> tuple[str, ...]:
+    """Return the rows of a family whose requirements have parts: for each of them its last letter, or - for none."""
+    rows = ([""] if last == "-" else [chr(part) for part in range(ord("a"), ord(last) + 1)] for last in parts)
+    return tuple(f"{letters}-{number}{part}" for number, found in enumerate(rows, 1) for part in found)
+
+
 # Every row there has to be, by page. A row is never taken away: what no longer holds is told in it.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "mcp": numbered("S", 44),
     "practices": numbered("B", 11)[5:],
     "rfcs": numbered("R", 25),
+    "advisories": numbered("V", 19),
+    "storage": numbered("F", 22),
+    "field": with_letters("AC", "dddddcdccdcdccc-ed-c--d---c--------"),
 }
 
 
