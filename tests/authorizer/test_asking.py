@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +21,7 @@ from mcp_oauth_sync.exceptions import (
     RegistrationRequiredError,
     SignInRequiredError,
 )
-from tests.scene import Scene, stored
+from tests.scene import YEAR, Scene, stored
 from tests.servers import gate, reply
 
 
@@ -107,6 +108,25 @@ def test_after_the_cool_down_a_call_asks_by_itself(scene: Scene, monkeypatch: py
     auth = scene.oauth()
     with pytest.raises(AccessDeniedError):
         scene.post(auth)
+    scene.az.decision = "allow"
+    assert scene.post(auth).status_code == 200
+    assert len(scene.shown) == 2
+
+
+def test_a_clock_that_is_set_neither_ends_the_cool_down_nor_prolongs_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = time.time
+    scene.az.decision = "deny"
+    auth = scene.oauth()
+    with pytest.raises(AccessDeniedError):
+        scene.post(auth)
+    for years in (10, -10):
+        monkeypatch.setattr(time, "time", lambda years=years: known() + years * YEAR)
+        with pytest.raises(AccessDeniedError, match="asked"):
+            scene.post(auth)
+        assert len(scene.shown) == 1
+    monkeypatch.setattr(cool_down, "COOL_DOWN", 0.0)
     scene.az.decision = "allow"
     assert scene.post(auth).status_code == 200
     assert len(scene.shown) == 2
