@@ -1,0 +1,192 @@
+"""Runs the tests of a room against one fault after another, in a copy of the tree.
+
+The tests that run a line are known from one run with coverage's contexts, so each fault meets only those that could
+notice it, the quickest first. A process that has loaded pytest and what the package stands on forks once per fault.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import coverage
+
+from .changes import Change, changes
+from .rooms import Room
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = "mcp_oauth_sync"
+#: Seconds after which a single test is too slow to be run against every fault.
+SLOW = 3.0
+#: Tests that need other programs.
+ELSEWHERE = (
+    "not (chromium or conformance or curl or demo or kernel or npm_server or openbao or secret_service or strace)"
+)
+QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header")
+#: It is about what is loaded early here.
+LET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+#: What the package and its tests load and no fault changes.
+LOADED = (
+    *("attrs", "requests", "urllib3", "filelock", "keyring", "platformdirs", "segno", "pytest", "hypothesis", "jwt"),
+    *("cryptography.fernet", "cryptography.hazmat.primitives.ciphers.aead", "cryptography.x509", "trustme"),
+    *("http.server", "hypothesis.strategies", "_pytest.assertion.rewrite", "hypothesis.extra.pytestplugin"),
+)
+
+
+@attrs.frozen(kw_only=True)
+class Mutant:
+    """A fault in a file.
+
+    Attributes:
+        file: The file, below the package.
+        change: The fault.
+    """
+
+    file: str
+    change: Change
+
+    def __str__(self) -> str:
+        """Show it in one line."""
+        return f"{self.file}:{self.change.line}: {self.change}"
+
+    @property
+    def key(self) -> str:
+        """What it is called in the list of those that are explained: without its line, which moves."""
+        return f"{self.file}: {self.change}"
+
+
+def mutants_of(room: Room, *, most: int, seed: int) -> tuple[list[Mutant], int]:
+    """Return the faults to try, and how many there are.
+
+    Args:
+        room: The room.
+        most: How many of them are tried at most.
+        seed: Decides which.
+    """
+    every = [
+        Mutant(file=file, change=change)
+        for file in room.files
+        for change in changes((ROOT / PACKAGE / file).read_bytes())
+    ]
+    if len(every) <= most:
+        return every, len(every)
+    chosen = set(random.Random(seed).sample(range(len(every)), most))
+    return [mutant for place, mutant in enumerate(every) if place in chosen], len(every)
+
+
+class Runner:
+    """Runs tests in a copy of the tree.
+
+    Args:
+        folder: An empty folder for the copy.
+        room: The room.
+    """
+
+    def __init__(self, folder: Path, room: Room) -> None:
+        """Copy the tree and see which tests run which lines."""
+        self._tree, self._room = folder / "tree", room
+        ignored = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info", "docs")
+        shutil.copytree(ROOT, self._tree, ignore=ignored)
+        self._seconds: dict[str, float] = {}
+        self._by_line: dict[str, Mapping[int, Sequence[str]]] = {}
+        self._learn(folder / "lines")
+        if failed := self._run(sorted(self._seconds), 1200):
+            raise SystemExit(f"The tests fail in a forked process with nothing broken (exit code {failed}).")
+
+    def _learn(self, data: Path) -> None:
+        """Run the tests once, with nothing broken."""
+        command = [sys.executable, "-m", "pytest", *QUIET, "-m", ELSEWHERE, "--durations=0", "--durations-min=0.0005"]
+        command += ["--cov", "--cov-context=test", "--cov-report=", *(f"tests/{test}" for test in self._room.tests)]
+        there = self._environment() | {"COVERAGE_FILE": str(data)}
+        done = subprocess.run(command, cwd=self._tree, env=there, capture_output=True, text=True, timeout=3600)
+        if done.returncode:
+            raise SystemExit(f"The tests fail with nothing broken:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+        for found in re.finditer(r"^([0-9.]+)s (?:setup|call|teardown) +(tests/.*)$", done.stdout, re.MULTILINE):
+            self._seconds[found[2]] = self._seconds.get(found[2], 0.0) + float(found[1])
+        lines = coverage.CoverageData(basename=str(data))
+        lines.read()
+        for file in self._room.files:
+            self._by_line[file] = lines.contexts_by_lineno(str(self._tree / PACKAGE / file))
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self._tree), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def tests_for(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run its line, the quickest first; all of the room for what runs on import."""
+        contexts = self._by_line[mutant.file].get(mutant.change.line, [])
+        named = {context.rpartition("|")[0] for context in contexts if context}
+        if not named or "" in contexts:
+            lines = self._by_line[mutant.file].values()
+            named = {context.rpartition("|")[0] for tests in lines for context in tests if context}
+        quick = [name for name in named if self._seconds.get(name, 0.0) < SLOW]
+        return sorted(quick or named, key=lambda name: self._seconds.get(name, 0.0))
+
+    def notices(self, mutant: Mutant) -> bool:
+        """Tell whether a test fails with a fault."""
+        tests = self.tests_for(mutant)
+        if not tests:
+            return False
+        path = self._tree / PACKAGE / mutant.file
+        whole = path.read_bytes()
+        path.write_bytes(mutant.change.apply(whole))
+        try:
+            patience = 30 + 4 * sum(self._seconds.get(test, 0.0) for test in tests)
+            return self._run(tests, patience) != 0
+        finally:
+            path.write_bytes(whole)
+
+    def _run(self, tests: Sequence[str], patience: float) -> int:
+        """Run tests in a forked process; one that takes too long has noticed."""
+        child = os.fork()
+        if child == 0:
+            self._be_child(tests)
+        deadline = time.monotonic() + patience
+        try:
+            while time.monotonic() < deadline:
+                done, status = os.waitpid(child, os.WNOHANG)
+                if done:
+                    return os.waitstatus_to_exitcode(status)
+                time.sleep(0.01)
+            return -1
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+    def _be_child(self, tests: Sequence[str]) -> None:
+        code = 99
+        try:
+            os.setsid()
+            os.chdir(self._tree)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nowhere, descriptor)
+            os.environ.update(self._environment())
+            sys.dont_write_bytecode = True
+            for name in [name for name in sys.modules if name.split(".")[0] in ("tests", PACKAGE)]:
+                del sys.modules[name]
+            sys.path[:0] = [str(self._tree)]
+            importlib.invalidate_caches()
+            import pytest
+
+            code = int(pytest.main([*QUIET, "-x", "-p", "no:cov", "--timeout=60", *LET, *tests]))
+        finally:
+            os._exit(code)
+
+
+def load() -> None:
+    """Load what no fault changes."""
+    for name in LOADED:
+        importlib.import_module(name)
