@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mcp_oauth_sync.stores import manager
 
@@ -28,6 +29,9 @@ GRACE = 8.0
 #: Signals that tests send to child processes. Who starts the tests in the background has them ignored, and what
 #: is ignored is inherited.
 SENT = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+#: Generated input is the same every time, and leaves nothing behind; python -m tests.fuzz looks for more.
+settings.register_profile("fixed", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.load_profile("fixed")
 _REPORT = pytest.StashKey[pytest.TestReport]()
 
 

@@ -26,6 +26,10 @@ MAX_BODY = 1024 * 1024
 #: Longest Retry-After that is believed, in seconds.
 MAX_RETRY_AFTER = 3600.0
 
+# What is as long as a secret may be, and no word. A server may repeat what it was sent, or answer with half a token.
+_LIKE_A_SECRET = re.compile(r"[^\s\"'<>(){}\[\],;:=&]{8,}")
+_WORD = re.compile(r"[^\W\d_]{1,24}(?:['_-][^\W\d_]{1,24})*[.!?]*")
+
 
 class TransportFailure(OAuthError):
     """No usable answer came: the network, TLS, a time limit or a size limit.
@@ -108,8 +112,12 @@ class Reply:
             named = f" titled {printable(title.group(1), 60)!r}" if title and title.group(1).strip() else ""
             gateway = ", perhaps a gateway that blocks programs" if self.status in (403, 429, 503) else ""
             return f"HTTP {self.status}, an HTML page{named} from {server}{gateway}"
-        excerpt = printable(text, 80)
+        excerpt = printable(_LIKE_A_SECRET.sub(_hidden, text), 80)
         return f"HTTP {self.status}, no JSON" + (f": {excerpt!r}" if excerpt and self.status >= 400 else "")
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return found[0] if _WORD.fullmatch(found[0]) else "..."
 
 
 def _wrapped(document: dict[str, Any]) -> dict[str, Any]:
