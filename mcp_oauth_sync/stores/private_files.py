@@ -105,6 +105,8 @@ def read_private(path: Path) -> bytes | None:
     except OSError as failure:
         if failure.errno in (errno.ELOOP, errno.EMLINK):
             raise OddFileError(failure.errno, "it is a symbolic link") from None
+        if failure.errno in (errno.ENXIO, errno.ENODEV):
+            raise OddFileError(failure.errno, "it is a socket or a device") from None
         raise
     try:
         status = os.fstat(descriptor)

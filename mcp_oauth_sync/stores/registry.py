@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +17,7 @@ from .file_names import entry_name, file_name
 from .index_entry import FILE, FOLDER, DamagedEntry, Note, TokenEntry, bare_entry, known_note, read_note
 from .locks import exclusive
 from .places import default_directory
-from .private_files import make_private_directory, remove_private, write_private
+from .private_files import OddFileError, make_private_directory, remove_private, write_private
 
 logger = logging.getLogger(__name__)
 
@@ -195,13 +196,22 @@ class TokenRegistry:
 
     def _path(self, name: str, namespace: str) -> Path:
         require_names(name, namespace, store=f"the index in {self.directory}")
-        return self.directory / f"{file_name(namespace)}{FOLDER}" / f"{file_name(name)}{FILE}"
+        folder = self.directory / f"{file_name(namespace)}{FOLDER}"
+        if self._is_link(folder):
+            with self._explained(folder):
+                raise OddFileError(errno.ELOOP, "it is a symbolic link")
+        return folder / f"{file_name(name)}{FILE}"
 
     def _paths(self, namespace: str | None) -> list[Path]:
         # Not by glob, which takes a folder that must not be read for an empty one.
         wanted = None if namespace is None else f"{file_name(namespace)}{FOLDER}"
-        folders = [path for path in self._inside(self.directory, FOLDER) if wanted in (None, path.name)]
+        inside = self._inside(self.directory, FOLDER)
+        folders = [path for path in inside if wanted in (None, path.name) and not self._is_link(path)]
         return [path for folder in folders for path in self._inside(folder, FILE)]
+
+    def _is_link(self, folder: Path) -> bool:
+        with self._explained(folder):
+            return folder.is_symlink()
 
     def _inside(self, folder: Path, ending: str) -> list[Path]:
         with self._explained(folder):

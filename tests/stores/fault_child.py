@@ -114,6 +114,23 @@ def delete(manager: TokenManager) -> None:
     manager.delete_record(NAME)
 
 
+def load(manager: TokenManager) -> None:
+    """Read everything that may be read."""
+    assert manager.load_record(NAME) == record("old")
+    assert manager.load_record(NEIGHBOUR) == record("old")
+    assert manager.load_record("nobody") is None
+
+
+def list_names(manager: TokenManager) -> None:
+    assert manager.names() == sorted([NAME, NEIGHBOUR])
+    assert [entry["name"] for entry in manager.list_tokens()] == sorted([NAME, NEIGHBOUR])
+
+
+def take_turn(manager: TokenManager) -> None:
+    with manager.exclusive(NAME), manager.exclusive(NAME, purpose="sign-in"):
+        pass
+
+
 def change_password(manager: TokenManager) -> None:
     assert isinstance(manager.store, EncryptedFileStore)
     manager.store.change_password(NEW_PASSWORD)
@@ -137,7 +154,9 @@ def save_on(manager: TokenManager) -> None:
                 manager.save_record("now and then", record("old"))
 
 
-ACTS = {act.__name__: act for act in (save, delete, change_password, drop_password, save_on)}
+ACTS = {
+    act.__name__: act for act in (save, delete, load, list_names, take_turn, change_password, drop_password, save_on)
+}
 
 
 def forked(store: str, folder: Path, act: str, told: Path) -> None:
@@ -174,8 +193,10 @@ def warm_up(service: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for opened in (encrypted_file, encrypted_file_with_password, with_index):
             manager = opened(Path(folder) / opened.__name__)
-            save(manager)
-            delete(manager)
+            for name in (NAME, NEIGHBOUR):
+                manager.save_record(name, record("old"))
+            for act in (load, list_names, take_turn, save, delete):
+                act(manager)
             change_password(manager)
             drop_password(manager)
 

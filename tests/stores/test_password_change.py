@@ -194,6 +194,31 @@ def test_what_is_written_or_removed_between_looking_and_sealing_is_not_undone(
 
 # Broken off
 
+
+def broken_off_badly(outcome: Outcome, folder: Path, old: str | None, new: str | None) -> str | None:
+    """Say what is wrong with what a change that broke off has left, or with completing it."""
+    if wrong := ended_badly(outcome):
+        return wrong
+    with_old, with_new = (read(EncryptedFileStore(folder, password=password)) for password in (old, new))
+    if {**with_old, **with_new} != ENTRIES:
+        return f"some cannot be read any more, only {sorted({**with_old, **with_new})}"
+    if outcome.status == DONE and with_new != ENTRIES:
+        return "it was done, but the new password does not open everything"
+    complete = with_new == ENTRIES and not list(folder.glob("*.next"))
+    again = EncryptedFileStore(folder, password=new if complete else old)
+    try:
+        if again.change_password(new) != []:
+            return "not everything could be opened the second time"
+        EncryptedFileStore(folder, password=new).store_generic("another", "v")
+    except TokenStorageError as failure:
+        return f"it cannot be completed: {failure}"
+    left = sorted(path.name for path in folder.glob("store.*"))
+    if left != (["store.check"] if new is not None else ["store.check", "store.key"]):
+        return f"left over: {left}"
+    found = read(EncryptedFileStore(folder, password=new))
+    return None if found == {**ENTRIES, ("generic", "another"): "v"} else f"completed, there is {found}"
+
+
 KILLS = {KILL: WAYS[KILL]}
 ERRORS = {ERROR: re.compile(r"(openat|read|getdents64|mkdir|write|fsync|rename|unlink|flock)\(")}
 
@@ -223,26 +248,7 @@ def test_a_change_that_breaks_off_anywhere_leaves_every_entry_readable_and_is_co
     filled(tmp_path / "template", old)
 
     def check(outcome: Outcome, folder: Path) -> str | None:
-        if wrong := ended_badly(outcome):
-            return wrong
-        with_old, with_new = (read(EncryptedFileStore(folder, password=password)) for password in (old, new))
-        if {**with_old, **with_new} != ENTRIES:
-            return f"some cannot be read any more, only {sorted({**with_old, **with_new})}"
-        if outcome.status == DONE and with_new != ENTRIES:
-            return "it was done, but the new password does not open everything"
-        complete = with_new == ENTRIES and not list(folder.glob("*.next"))
-        again = EncryptedFileStore(folder, password=new if complete else old)
-        try:
-            if again.change_password(new) != []:
-                return "not everything could be opened the second time"
-            EncryptedFileStore(folder, password=new).store_generic("another", "v")
-        except TokenStorageError as failure:
-            return f"it cannot be completed: {failure}"
-        left = sorted(path.name for path in folder.glob("store.*"))
-        if left != (["store.check"] if new is not None else ["store.check", "store.key"]):
-            return f"left over: {left}"
-        found = read(EncryptedFileStore(folder, password=new))
-        return None if found == {**ENTRIES, ("generic", "another"): "v"} else f"completed, there is {found}"
+        return broken_off_badly(outcome, folder, old, new)
 
     place = copies(tmp_path / "template", tmp_path)
     cases, wrong = every_call(process, store, act, place=place, check=check, ways=ways)

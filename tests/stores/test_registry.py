@@ -576,3 +576,21 @@ def test_the_size_of_the_index_costs_a_single_entry_nothing(
     assert looked == []
     changed = {name for name, content in snapshot(registry.directory).items() if before.get(name) != content}
     assert changed == {"s.d/n7.json"}
+
+
+def test_a_folder_of_the_index_that_is_a_link_is_neither_written_nor_read_through(
+    registry: TokenRegistry, tmp_path: Path
+) -> None:
+    registry.register("n", namespace="oauth")
+    folder, elsewhere = registry.directory / "oauth.d", tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    elsewhere.chmod(0o755)
+    folder.symlink_to(elsewhere)
+    before = snapshot(elsewhere)
+    for use in (registry.register, registry.settle, registry.unregister, registry.get_entry):
+        with pytest.raises(TokenStorageError, match="symbolic link"):
+            use("n", namespace="oauth")
+    assert registry.list_tokens() == []
+    assert registry.clear_all() == 0
+    assert snapshot(elsewhere) == before
+    assert elsewhere.stat().st_mode & 0o777 == 0o755

@@ -1,7 +1,7 @@
-"""Every system call of a save or a removal goes wrong once: no space, a broken disk, an interruption, a kill.
+"""Every system call of a save, a removal or a look goes wrong once: no space, a broken disk, an interruption, a kill.
 
 Afterwards there is the old record or the new one, never neither and never half of one; the neighbour is there, the
-listing is whole, and the store goes on working.
+listing is whole, and the store goes on working. All calls with all that can go wrong: benchmarks/store_faults.py.
 """
 
 from __future__ import annotations
@@ -102,3 +102,17 @@ def test_a_removal_with_any_call_going_wrong_leaves_the_record_or_nothing(
     cases, wrong = every_call(process, store, "delete", place=place, check=check)
     assert not wrong, "\n".join(wrong)
     assert cases > 50
+
+
+@pytest.mark.parametrize("act", ["load", "list_names", "take_turn"])
+def test_a_look_with_any_call_going_wrong_is_right_or_refused_and_leaves_everything(
+    tmp_path: Path, process: Zygote, act: str
+) -> None:
+    place = copies(template("with_index", tmp_path / "template", NAME, NEIGHBOUR), tmp_path)
+
+    def check(outcome: Outcome, folder: Path) -> str | None:
+        return ended_badly(outcome) or left_badly(STORES["with_index"](folder), [OLD], [NEIGHBOUR])
+
+    cases, wrong = every_call(process, "with_index", act, place=place, check=check)
+    assert not wrong, "\n".join(wrong)
+    assert cases > 10
