@@ -67,15 +67,32 @@ def _marker() -> Path:
 
 
 def _used_before() -> str | None:
-    """Return the name of the store that holds this user's sign-ins already."""
-    with suppress(OSError, UnicodeDecodeError):
+    """Return the name of the store that holds this user's sign-ins already.
+
+    Raises:
+        StoreUnavailableError: It was noted, and the note cannot be read: another store would hold none of them.
+    """
+    try:
         marked = read_private(_marker())
-        if marked is not None:
-            return marked.decode("ascii").strip() or None
+    except (PermissionError, NotADirectoryError):  # a home that is not this user's: nothing of theirs is in there
+        marked = None
+    except OSError as failure:
+        raise _unreadable(failure.strerror or str(failure)) from failure
+    if marked is not None:
+        if not (name := marked.decode("ascii", "replace").strip()) or not name.isprintable() or not name.isascii():
+            raise _unreadable("it is damaged")
+        return name
     with suppress(OSError), os.scandir(default_directory()) as entries:
         if any(entry.name.endswith(".enc") for entry in entries):
             return _FILES
     return None
+
+
+def _unreadable(reason: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"The file {_marker()}, which says where the sign-ins of this user are kept, cannot be read: {reason}.",
+        hint=f"Set {BACKEND_VARIABLE} to the store that holds them. If none does, remove the file.",
+    )
 
 
 def remember(name: str) -> None:

@@ -18,6 +18,9 @@ from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 from mcp_oauth_sync.stores.memory import MemoryStore
 from mcp_oauth_sync.stores.settings import StoreSettings
 
+from .damages import IN_PLACE_OF_A_FILE
+from .folders import snapshot
+
 TOKENS = OAuthTokens(access_token="at-of-these-tests", refresh_token="rt-of-these-tests")
 
 
@@ -262,6 +265,42 @@ def test_a_marker_that_makes_no_sense_is_an_error_and_not_a_second_store(home: P
     (home / "store" / "backend").chmod(0o600)
     with pytest.raises(StoreUnavailableError, match="kept in 'diskette'"):
         TokenManager()
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", bytes(14), b"secret\xffservice", "über".encode()])
+def test_a_marker_that_is_damaged_is_an_error_and_not_a_second_store(home: Path, content: bytes) -> None:
+    TokenManager().save_tokens("n", TOKENS)
+    marker = home / "store" / "backend"
+    marker.write_bytes(content)
+    before = snapshot(home)
+    with pytest.raises(StoreUnavailableError, match=r"store/backend, which says .* cannot be read") as caught:
+        TokenManager()
+    assert "MCP_OAUTH_SYNC_BACKEND" in (caught.value.hint or "")
+    assert snapshot(home) == before
+
+
+@pytest.mark.parametrize("kind", [kind for kind in IN_PLACE_OF_A_FILE if kind != "hard link"])
+def test_something_odd_in_place_of_the_marker_is_an_error_and_not_a_second_store(
+    home: Path, tmp_path: Path, kind: str
+) -> None:
+    TokenManager().save_tokens("n", TOKENS)
+    marker, victim = home / "store" / "backend", tmp_path / "victim"
+    victim.write_text("memory")
+    marker.unlink(missing_ok=True)
+    IN_PLACE_OF_A_FILE[kind](marker, victim)
+    before = snapshot(home)
+    with pytest.raises(StoreUnavailableError, match=r"store/backend, which says .* cannot be read"):
+        TokenManager()
+    assert (snapshot(home), victim.read_text(), victim.with_name("missing").exists()) == (before, "memory", False)
+
+
+def test_a_home_that_is_somebody_elses_holds_no_marker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "read_private", refused)
+    assert isinstance(TokenManager().store, AutoStore)
+
+
+def refused(path: Path) -> bytes:
+    raise PermissionError(13, "Permission denied")
 
 
 def test_threads_that_need_the_first_store_at_once_choose_once(keyring: type[Keyring]) -> None:

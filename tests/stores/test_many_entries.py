@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -121,29 +122,45 @@ def test_what_is_foreign_in_the_folder_is_not_listed(files: EncryptedFileStore, 
 
 
 def test_processes_that_are_killed_while_they_save_lose_nothing(folder: Path, process: Zygote, tmp_path: Path) -> None:
-    chance, manager = random.Random(8), encrypted_file(folder)
+    written = kill_writers(process, folder, tmp_path / "told", rounds=ROUNDS, chance=random.Random(8))
+    assert len(written) > ROUNDS / 2, "they did save"
+
+
+def kill_writers(process: Zygote, folder: Path, told: Path, *, rounds: int, chance: random.Random) -> set[str]:
+    """Kill one of two processes that save without a pause, again and again; return the values that were found.
+
+    Args:
+        process: The prepared process.
+        folder: The store.
+        told: Where a process says what went wrong but should not have.
+        rounds: How many to kill.
+        chance: When.
+    """
+    manager = encrypted_file(folder)
     names = [f"server-{number}" for number in range(3)]
     written: set[str] = set()
-    started = [process.ask("fork", "encrypted_file", folder, "save_on", tmp_path / "told") for _ in range(2)]
+    started = [process.ask("fork", "encrypted_file", folder, "save_on", told) for _ in range(2)]
     for pid in started:
         process.ask("go", pid)
     while len(manager.names()) < 4:
         time.sleep(0.005)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         victim = started.pop(0)
         time.sleep(chance.uniform(0, 0.03))
         os.kill(victim, signal.SIGKILL)
         assert process.ask("wait", victim) == KILLED
         records = [manager.load_record(name) for name in names]
-        written |= {str(record.tokens.refresh_token) for record in records if record and record.tokens}
         assert None not in records
+        values = [str(record.tokens.refresh_token) for record in records if record and record.tokens]
+        assert all(re.fullmatch(r"[0-9]+-[0-9]+", value) for value in values)
+        written |= set(values)
         assert set(manager.names()) - {"now and then"} == set(names)
-        started.append(process.ask("fork", "encrypted_file", folder, "save_on", tmp_path / "told"))
+        started.append(process.ask("fork", "encrypted_file", folder, "save_on", told))
         process.ask("go", started[-1])
     for pid in started:
         os.kill(pid, signal.SIGKILL)
         process.ask("wait", pid)
-    assert not (tmp_path / "told").exists()
-    assert len(written) > ROUNDS / 2, "they did save"
+    assert not told.exists()
     with manager.exclusive("server-0", timeout=0):
         pass
+    return written
