@@ -50,18 +50,27 @@ def test_long_names_keep_apart_by_their_digest() -> None:
 
 @given(st.text(st.characters()) | TRICKY)
 def test_any_value_comes_back_from_plain_ascii(value: str) -> None:
-    document = document_of(value)
+    document = document_of(value, "generic/k")
     assert document.isascii()
     assert document.isprintable()
     assert Header.read(document) is None
-    assert value_of(document) == value
+    assert value_of(document, "generic/k") == value
+    with pytest.raises(NotOurs):
+        value_of(document, "generic/l")
+
+
+@pytest.mark.parametrize(
+    ("written", "value"), [("mcp-oauth-sync/1 text a b", "a b"), ("mcp-oauth-sync/1 base64 w7w=", "ü")]
+)
+def test_a_value_of_the_version_before_names_were_bound_is_read(written: str, value: str) -> None:
+    assert value_of(written, "generic/k") == value
 
 
 @given(st.text())
 def test_no_value_is_taken_for_a_header_and_no_other_text_for_a_value(text: str) -> None:
     if not text.startswith("mcp-oauth-sync/1 "):
         with pytest.raises(NotOurs):
-            value_of(text)
+            value_of(text, "generic/k")
 
 
 def test_a_header_fits_its_own_document_only() -> None:

@@ -19,12 +19,14 @@ from collections.abc import Callable
 from ...models.secret import Secret
 from .items import KeyringItems
 from .texts import Header, document_of, value_of
-from .trouble import BackendFailed, Trouble
+from .trouble import BackendFailed, NotKept, Trouble
 
 logger = logging.getLogger(__name__)
 
 #: Longest text in one item of a keyring with small items. Windows takes 2560 bytes, which are 1280 UTF-16 units.
 PART = 1200
+#: Most parts that are looked for: those of some megabytes.
+_MOST_PARTS = 4096
 _OTHER_SET = {"a": "b", "b": "a"}
 
 
@@ -75,9 +77,9 @@ class KeyringEntries:
         """
         old = self._head(user)
         if old is not None and Header.read(old) is None:
-            value_of(old)  # never overwrite what somebody else wrote
+            value_of(old, user)  # never overwrite what somebody else wrote
         before()
-        document = document_of(value)
+        document = document_of(value, user)
         longest = self._traits.longest
         if longest is not None and len(document) > longest:
             self._write_parts(user, document, old, longest)
@@ -114,7 +116,7 @@ class KeyringEntries:
     def _whole(self, user: str, head: str) -> Secret | None:
         header = Header.read(head)
         if header is None:
-            return value_of(head)
+            return value_of(head, user)
         parts = []
         for number in range(1, header.size + 1):
             part = self._items.get(f"{user}#{header.letter}.{number}")
@@ -122,7 +124,7 @@ class KeyringEntries:
                 return None
             parts.append(part)
         document = Secret("".join(parts))
-        return value_of(document) if header.fits(document) else None
+        return value_of(document, user) if header.fits(document) else None
 
     def _write_whole(self, user: str, document: Secret, old: str | None) -> None:
         try:
@@ -192,6 +194,8 @@ class KeyringEntries:
         end = first
         while self._items.get(f"{user}#{letter}.{end}") is not None:
             end += 1
+            if end > _MOST_PARTS:
+                raise NotKept("gives what it was never given")
         for number in range(end - 1, first - 1, -1):
             self._items.remove(f"{user}#{letter}.{number}")
 

@@ -27,10 +27,18 @@ def explained(
         secret: The value that was handed to the backend, which may repeat it in its message; or nothing.
     """
     failure = trouble.failure if isinstance(trouble, BackendFailed) else None
-    quotable = failure is not None and not any(_repeats(text, secret) for text in _texts(failure))
+    quotable = failure is not None and _is_quotable(failure, secret)
     kind, why, hint = _in_words(trouble, printable(failure).rstrip(".") if quotable else "")
     error = kind(f"The entry {key!r} could not be {done}: {store} {why}.", hint=hint, store=store, name=key)
     return error, failure if quotable else None
+
+
+def _is_quotable(failure: BaseException, secret: str) -> bool:
+    """Tell whether what a backend says can be shown, and holds nothing of a secret."""
+    try:
+        return not any(_repeats(text, secret) for text in _texts(failure))
+    except Exception:  # noqa: BLE001  (a stranger's code)
+        return False
 
 
 def _texts(failure: BaseException) -> Iterator[str]:
@@ -41,7 +49,7 @@ def _texts(failure: BaseException) -> Iterator[str]:
 
 def _repeats(text: str, secret: str) -> bool:
     """Tell whether a text has a piece of a secret in it, as it is or as it is written."""
-    written = document_of(secret)
+    written = document_of(secret, "")
     pieces = {text[at : at + _PIECE] for at in range(min(len(text), _LOOKED_AT))}
     return any(len(piece) == _PIECE and (piece in secret or piece in written) for piece in pieces)
 

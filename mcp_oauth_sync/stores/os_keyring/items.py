@@ -69,7 +69,7 @@ class KeyringItems:
 
         An empty one counts as none: a GNOME keyring that dies while it makes an item may leave it without its text.
         """
-        text = self._step(lambda: self._backend.get_password(self._filed(user), user))
+        text = self._step(lambda: _plain(self._backend.get_password(self._filed(user), user)))
         return Secret(text) if text else None
 
     def put(self, user: str, text: str) -> None:
@@ -133,3 +133,10 @@ class KeyringItems:
         self._go_on()
         with strangers_backend():
             return act()
+
+
+def _plain(found: object) -> str | None:
+    """Return what a backend gave as a plain text: a kind of its own may compare as it likes."""
+    if found is None or isinstance(found, str):
+        return None if found is None else str.__str__(found)
+    raise TypeError("what it gives is no text")

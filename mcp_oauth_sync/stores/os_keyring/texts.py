@@ -1,7 +1,8 @@
 """Texts in a keyring: the names of items, and what a value looks like in one.
 
-An item starts with a marker, so no value is taken for a header. All of it is ASCII, because keyrings differ in
-what they make of NUL, byte order marks and halves of characters.
+An item starts with a marker, so no value is taken for a header. A value is bound to the name of its item: what a
+keyring gives for another one is not taken for this one's. All of it is ASCII, because keyrings differ in what they
+make of NUL, byte order marks and halves of characters. Items without a binding are of an older version.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import quote_from_bytes
 from ...models.secret import Secret
 from .trouble import NotOurs
 
-_MARK = "mcp-oauth-sync/1 "
+_MARK, _BOUND = "mcp-oauth-sync/1 ", "mcp-oauth-sync/2 "
 _HEADER = re.compile(_MARK + r"parts ([ab]) ([1-9][0-9]{0,5}) ([0-9a-f]{64})")
 #: Longest name of an item, without the name of a part.
 _LONGEST = 255
@@ -70,25 +71,46 @@ def _quoted(raw: bytes, *, also: str = "") -> str:
     return re.sub(r"%..|[A-Z]", lambda found: found[0].lower() if found[0][1:] else f"%{ord(found[0]):02x}", quoted)
 
 
-def document_of(value: str) -> Secret:
-    """Return a value as it is written."""
+def document_of(value: str, name: str) -> Secret:
+    """Return a value as it is written.
+
+    Args:
+        value: Any text.
+        name: The name of its item.
+    """
     if value.isascii() and value.isprintable():
-        return Secret(f"{_MARK}text {value}")
-    return Secret(f"{_MARK}base64 {base64.b64encode(value.encode('utf-8', 'surrogatepass')).decode()}")
+        return Secret(f"{_BOUND}{_binding(name)} text {value}")
+    raw = base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
+    return Secret(f"{_BOUND}{_binding(name)} base64 {raw}")
 
 
-def value_of(document: str) -> Secret:
+def value_of(document: str, name: str) -> Secret:
     """Return the value that was written so.
 
+    Args:
+        document: What lies in the item.
+        name: The name of the item.
+
     Raises:
-        NotOurs: It is something else.
+        NotOurs: It is something else, or the value of another item.
     """
-    kind, _, text = document.removeprefix(_MARK).partition(" ")
-    if not document.startswith(_MARK) or kind not in ("text", "base64"):
+    rest = document.removeprefix(_MARK)
+    if document.startswith(_BOUND):
+        binding, _, rest = document.removeprefix(_BOUND).partition(" ")
+        if binding != _binding(name):
+            raise NotOurs
+    elif rest == document:
         raise NotOurs
+    kind, _, text = rest.partition(" ")
     if kind == "text":
         return Secret(text)
+    if kind != "base64":
+        raise NotOurs
     try:
         return Secret(base64.b64decode(text, validate=True).decode("utf-8", "surrogatepass"))
     except (binascii.Error, ValueError):
         raise NotOurs from None
+
+
+def _binding(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
