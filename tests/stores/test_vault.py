@@ -133,7 +133,7 @@ def test_what_somebody_else_wrote_is_damage_and_not_absence(bao: Bao, document: 
 def test_an_entry_lies_where_the_documentation_says(bao: Bao) -> None:
     bao.store().store_generic("https://mcp.example.com/mcp", "v", namespace="oauth")
     found = bao.server.do("GET", f"{bao.mount}/data/mcp-oauth-sync/oauth/https=3a=2f=2fmcp.example.com=2fmcp")
-    assert found["data"]["data"] == {"value": "v"}
+    assert found["data"]["data"] == {"value": "v", "name": '["oauth", "https://mcp.example.com/mcp"]'}
 
 
 def test_prefixes_keep_applications_apart(bao: Bao) -> None:

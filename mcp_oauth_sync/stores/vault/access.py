@@ -22,7 +22,7 @@ from .address import (
     checked_token,
     require_hvac,
 )
-from .answer import PASSES, Answer, Unanswered, unanswered
+from .answer import PASSES, Answer, TooLong, Unanswered, bounded, unanswered
 from .clock import seconds
 from .login import Login, Means
 
@@ -38,6 +38,8 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.Timeout, "did not answer in time"),
     (requests.exceptions.ConnectionError, "cannot be reached: the connection failed"),
     (requests.exceptions.ChunkedEncodingError, "cut its answer short"),
+    (TooLong, "gave an answer without an end"),
+    (RecursionError, "gave an answer that nobody can read"),
     (OSError, "cannot be reached: the connection failed"),
 )
 LoginFunction = Callable[["hvac.Client"], object]
@@ -138,6 +140,7 @@ class VaultAccess:
         options: dict[str, Any] = {"timeout": self.timeout, "raise_exception": False}
         if getattr(adapter.session, "auth", None) is None:
             options["auth"] = _nothing_added
+        options["hooks"] = {"response": [bounded, *adapter.session.hooks["response"]]}
         if body is not None:
             options["json"] = body
         if method == "LIST":
@@ -204,7 +207,7 @@ def _exchange(adapter: Any, method: str, path: str, options: dict[str, Any]) -> 
 
     try:
         return Answer.from_reply(adapter.request(method, path, **options))
-    except (requests.RequestException, VaultError, OSError, ValueError) as failure:
+    except (requests.RequestException, VaultError, OSError, ValueError, RecursionError) as failure:
         if type(failure) is OSError and failure.errno is None:
             return f"was not asked: {failure}"  # a certificate file that is missing
         words = next((words for kind, words in _REASONS if isinstance(failure, kind)), "could not be asked")

@@ -14,6 +14,12 @@ from ...urls import without_query
 PASSES = "This may pass by itself: everything stored is kept. Try again later."
 _DOES = {"GET": "read", "LIST": "list", "POST": "create or update", "DELETE": "delete"}
 _MANY = 64
+#: Bytes of an answer that are read: a list of some ten thousand names.
+LONGEST = 4 << 20
+
+
+class TooLong(requests.RequestException):
+    """An answer is longer than any that a Vault gives."""
 
 
 class Unanswered(TokenStorageError):
@@ -43,11 +49,11 @@ class Answer:
         """Read what an adapter of hvac returned: a response, or a document of status 200."""
         if not isinstance(reply, requests.Response):
             return cls(status=200, document=reply if isinstance(reply, dict) else None)
-        document: Any = {}
+        document: Any = {} if reply.ok else None  # an answer without anything in it may mean that it was done
         if reply.content:
             try:
                 document = reply.json()
-            except ValueError:
+            except (ValueError, RecursionError):
                 document = None
         location = without_query(reply.headers.get("Location") or "")
         return cls(
@@ -71,7 +77,7 @@ class Answer:
     @property
     def nothing_there(self) -> bool:
         """Whether there is no such entry, in an engine that is there."""
-        absent = self.status == 404 and self.document is not None
+        absent = self.status == 404 and bool({"errors", "data"} & set(self.document or ()))
         return absent and not self.errors and not self._texts("warnings")  # those say that it is no place for entries
 
     @property
@@ -152,6 +158,22 @@ class Answer:
 
     def _words(self, vault: str) -> str:
         return f"{_capital(vault)} refused with HTTP {self.status}{f' ({self.said})' if self.said else ''}."
+
+
+def bounded(reply: requests.Response, *_: object, **__: object) -> None:
+    """Read an answer while it is as long as one of a Vault may be; a hook of ``requests``, which would read it all.
+
+    Raises:
+        TooLong: It is longer.
+    """
+    pieces, size = [], 0
+    for piece in reply.iter_content(1 << 16):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LONGEST:
+            reply.close()
+            raise TooLong
+    reply._content = b"".join(pieces)
 
 
 def unanswered(vault: str, reason: str, hint: str = PASSES) -> Unanswered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +12,12 @@ import attrs
 
 from ...exceptions import StoreUnavailableError, TokenStorageError
 from .access import VaultAccess
-from .answer import PolicyError, Unanswered, strange
+from .answer import LONGEST, PolicyError, Unanswered, strange
 
 #: Versions that an engine keeps unless told otherwise.
 _KEPT = 10
+#: Bytes of a document that is kept. A Vault may use six for a character, and what is longest is still read.
+LARGEST = LONGEST // 8
 logger = logging.getLogger(__name__)
 
 
@@ -77,7 +80,8 @@ class KeyValue:
                 hint="Give the mount point of one; what comes after it belongs into the path prefix.",
                 store=self._access.name,
             )
-        version = 2 if str((told.get("options") or {}).get("version")) == "2" else 1
+        options = told.get("options")
+        version = 2 if isinstance(options, dict) and str(options.get("version")) == "2" else 1
         if self._said not in (None, version):
             raise StoreUnavailableError(
                 f"The KV engine at {self._mount!r} in {self._access.name} is of version {version}, not {self._said}.",
@@ -103,8 +107,13 @@ class KeyValue:
 
     def names(self, path: str) -> list[str]:
         """Return the segments below a path; those of folders end in a slash. Raises as :meth:`VaultAccess.call`."""
-        keys = self._access.call("LIST", self._path("metadata", path)).member("data").get("keys")
-        return [str(key) for key in keys] if isinstance(keys, list) else []
+        answer = self._access.call("LIST", self._path("metadata", path))
+        if answer.nothing_there:
+            return []
+        keys = answer.member("data").get("keys")
+        if not isinstance(keys, list):
+            raise strange(self._access.name, "a list without names")  # which is not the same as an empty one
+        return [str(key) for key in keys]
 
     def write(self, path: str, document: Mapping[str, object], *, after: int, keep: bool = False) -> int | None:
         """Write if nobody was faster; return the number of this write, or None when somebody was.
@@ -119,6 +128,11 @@ class KeyValue:
             Unanswered: It may or may not be written.
             TokenStorageError: It was not written.
         """
+        if len(json.dumps(document)) > LARGEST:
+            raise TokenStorageError(
+                f"The entry is too large: in {self._access.name} nothing of more than {LARGEST} bytes is kept.",
+                store=self._access.name,
+            )
         if self.version == 1:
             self._access.call("POST", self._path("data", path), document)
             return 0

@@ -65,13 +65,19 @@ def to_document(value: str, namespace: str, key: str) -> dict[str, str]:
         document = {"value": Secret(value)}
     except UnicodeEncodeError:
         document = {"bytes": Secret(_as_bytes(value))}
-    if is_digest(segment(namespace)) or is_digest(segment(key)):
-        document["name"] = json.dumps([_as_bytes(namespace), _as_bytes(key)])
-    return document
+    return {**document, "name": json.dumps([_as_bytes(namespace), _as_bytes(key)])}
 
 
-def from_document(document: Mapping[str, object]) -> Secret | None:
-    """Return the value that is kept in a document; None when it is no document of ours."""
+def from_document(document: Mapping[str, object], space: str, written: str) -> Secret | None:
+    """Return the value that is kept in a document; None when it is no document of ours, or that of another entry.
+
+    Args:
+        document: What is kept; one of an older version may not tell its name.
+        space: The segment of the namespace.
+        written: The segment of the key.
+    """
+    if "name" in document and told_by(document, space, written) is None:
+        return None
     value, coded = document.get("value"), document.get("bytes")
     if value is None and isinstance(coded, str):
         try:

@@ -153,10 +153,10 @@ class VaultStore(SecureTokenStore):
         document = fence.read(self._engine, path, turn).document
         if document is None:
             return None
-        value = from_document(document)
+        value = from_document(document, segment(namespace), segment(key))
         if value is None:
             raise StoreCorruptError(
-                f"The entry {key!r} in {self.name} was not written by this library.",
+                f"The entry {key!r} in {self.name} was not written by this library, or for another name.",
                 hint=f"It was left as it is: see {path!r}, or use another vault_path_prefix.",
                 store=self.name,
                 name=key,
