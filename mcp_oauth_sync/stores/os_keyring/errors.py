@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ...exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError, printable
 from ..time_limit import TimedOut
 from . import calls
 from .texts import document_of
-from .trouble import BackendFailed, NoneViable, NotKept, NotOurs, chain
+from .trouble import BackendFailed, NoneViable, NotKept, NotOurs, said_by
 
 #: Characters of a secret in a row that must not be shown, and how much of a message is looked through for them.
 _PIECE, _LOOKED_AT = 8, 4000
@@ -27,24 +25,11 @@ def explained(
         secret: The value that was handed to the backend, which may repeat it in its message; or nothing.
     """
     failure = trouble.failure if isinstance(trouble, BackendFailed) else None
-    quotable = failure is not None and _is_quotable(failure, secret)
+    texts = None if failure is None else said_by(failure)
+    quotable = texts is not None and not any(_repeats(text, secret) for text in texts)
     kind, why, hint = _in_words(trouble, printable(failure).rstrip(".") if quotable else "")
     error = kind(f"The entry {key!r} could not be {done}: {store} {why}.", hint=hint, store=store, name=key)
     return error, failure if quotable else None
-
-
-def _is_quotable(failure: BaseException, secret: str) -> bool:
-    """Tell whether what a backend says can be shown, and holds nothing of a secret."""
-    try:
-        return not any(_repeats(text, secret) for text in _texts(failure))
-    except Exception:  # noqa: BLE001  (a stranger's code)
-        return False
-
-
-def _texts(failure: BaseException) -> Iterator[str]:
-    for link in chain(failure):
-        yield str(link)
-        yield repr(link)
 
 
 def _repeats(text: str, secret: str) -> bool:

@@ -116,3 +116,11 @@ def chain(failure: BaseException) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         link = link.__cause__ or link.__context__
+
+
+def said_by(failure: Exception) -> list[str] | None:
+    """Return all that a failure and what led to it say; None when they cannot say it."""
+    try:
+        return [text for link in chain(failure) for text in (str(link), repr(link))]
+    except Exception:  # noqa: BLE001  (a stranger's code)
+        return None
