@@ -140,19 +140,22 @@ def write_private(path: Path, data: bytes) -> None:
         raise OSError(errno.EFBIG, f"it would be larger than {MAX_FILE} bytes")
     folder = _temporary_folder(path.parent)
     _sweep(folder)
-    for last in (False, True):
-        temporary = folder / secrets.token_hex(8)
-        try:
-            _write_new(temporary, data)
-            _patiently(lambda temporary=temporary: temporary.replace(path))  # type: ignore[misc]
-            break
-        except BaseException as failure:
-            with suppress(OSError):
-                temporary.unlink()
-            # Somebody has swept it up: this process was asleep for an hour, or the clock was set.
-            if last or not isinstance(failure, FileNotFoundError):
-                raise
+    try:
+        _write_beside(folder, path, data)
+    except FileNotFoundError:  # swept up by somebody: this process was asleep for an hour, or the clock was set
+        _write_beside(folder, path, data)
     sync_directory(path.parent)
+
+
+def _write_beside(folder: Path, path: Path, data: bytes) -> None:
+    temporary = folder / secrets.token_hex(8)
+    try:
+        _write_new(temporary, data)
+        _patiently(lambda: temporary.replace(path))
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def _temporary_folder(parent: Path) -> Path:

@@ -23,7 +23,7 @@ class Room:
 ROOMS: Mapping[str, Room] = {
     "locks": Room(
         files=("stores/locks.py",),
-        tests=("stores/test_locks.py", "stores/test_manager.py", "stores/test_encrypted_file.py"),
+        tests=("stores/test_locks.py", "stores/test_manager.py", "stores/test_damage.py"),
     ),
     "urls": Room(
         files=("urls.py",),

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -147,14 +147,24 @@ class Runner:
         return os.environ | {"PYTHONPATH": str(self._tree), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def tests_for(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run its line, the quickest first; all of the room for what runs on import."""
-        contexts = self._by_line[mutant.file].get(mutant.change.line, [])
-        named = {context.rpartition("|")[0] for context in contexts if context}
-        if not named or "" in contexts:
-            lines = self._by_line[mutant.file].values()
-            named = {context.rpartition("|")[0] for tests in lines for context in tests if context}
+        """Return the tests that run its line, the quickest first.
+
+        For what runs on import, and in child processes, those that run any of the file, then those in a file named
+        like it, which may start such processes.
+        """
+        lines = self._by_line[mutant.file]
+        contexts = lines.get(mutant.change.line, [])
+        if contexts and "" not in contexts:
+            return self._quickest(contexts)
+        near = f"test_{Path(mutant.file).stem}.py"
+        tests = self._quickest(context for each in lines.values() for context in each)
+        return list(dict.fromkeys([*tests, *self._quickest(test for test in self._seconds if near in test)]))
+
+    def _quickest(self, contexts: Iterable[str]) -> list[str]:
+        """Return as many tests as take ten seconds, the quickest first."""
+        named = {context.partition("|")[0] for context in contexts} & self._seconds.keys()
         chosen, seconds = [], 0.0
-        for name in sorted(named & self._seconds.keys(), key=self._seconds.__getitem__):
+        for name in sorted(named, key=self._seconds.__getitem__):
             seconds += self._seconds[name]
             if chosen and seconds > ENOUGH:
                 break

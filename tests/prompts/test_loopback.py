@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import os
 import socket
 import ssl
 import threading
@@ -158,6 +160,61 @@ def test_a_busy_port_that_is_only_preferred_gives_way_to_another(listener: Loopb
         assert port_of(other.redirect_uri) != port_of(listener.redirect_uri)
         assert get(listener, answer_target()).status == 200
         assert unanswered(other)
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.EADDRNOTAVAIL, "callback_bind= takes an address of this machine, or 0.0.0.0 for all of them."),
+        (errno.EACCES, "Choose a port above 1023 with callback_port=: those below need rights of their own."),
+        (errno.EADDRINUSE, "Choose another port with callback_port=, or end the program that holds this one."),
+    ],
+)
+def test_why_it_cannot_listen_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, number: int, hint: str) -> None:
+    def refuse(server: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(loopback._Server, "server_bind", refuse)
+    ports = (80, 8765, 8766, 8767, 9000)
+    callback = Callback(redirect_uri="http://localhost/", ports=ports, exact=True)
+    with pytest.raises(AuthorizationError) as caught, loopback_listener(callback, state=STATE):
+        pass
+    listed = "80 or 8765-8767 or 9000"
+    assert caught.value.message == f"Cannot listen on 127.0.0.1 port {listed}: {os.strerror(number)}."
+    assert caught.value.hint == hint
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_free_ports_are_tried_eight_times_and_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def refuse(server: loopback._Server) -> None:
+        tried.append(server.server_address[1])
+        raise OSError("no words")
+
+    monkeypatch.setattr(loopback._Server, "server_bind", refuse)
+    for exact, count in ((False, 9), (True, 1)):
+        callback = Callback(redirect_uri="http://127.0.0.1/", ports=(0,), exact=exact)
+        with pytest.raises(AuthorizationError, match=r"^Cannot listen on 127\.0\.0\.1: no words\."):
+            loopback_listener(callback, state=STATE).__enter__()
+        assert tried == [0] * count
+        tried.clear()
+
+
+@pytest.mark.parametrize(("system", "exclusive"), [("win32", True), ("linux", False)])
+def test_no_other_program_can_take_its_port_over(monkeypatch: pytest.MonkeyPatch, system: str, exclusive: bool) -> None:
+    asked: list[tuple[int, int, int]] = []
+
+    class Asked(socket.socket):
+        def setsockopt(self, *option: int) -> None:  # type: ignore[override]
+            asked.append(option)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", -5, raising=False)
+    monkeypatch.setattr(loopback.sys, "platform", system)
+    monkeypatch.setattr(socket, "socket", Asked)
+    server = loopback._Server(("127.0.0.1", 0), socket.AF_INET)
+    server.server_close()
+    assert asked == [(socket.SOL_SOCKET, -5 if exclusive else socket.SO_REUSEADDR, 1)]
 
 
 @pytest.mark.parametrize("exact", [True, False])

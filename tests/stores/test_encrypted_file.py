@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.kdf import hkdf, pbkdf2
 
 from mcp_oauth_sync.exceptions import StoreCorruptError, StoreUnavailableError, TokenStorageError
-from mcp_oauth_sync.stores import TokenManager, private_files, sealing
+from mcp_oauth_sync.stores import TokenManager, entry_files, private_files, sealing
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 
 from .folders import modes, snapshot
@@ -413,3 +413,44 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
         with pytest.raises(TokenStorageError, match="'k' in encrypted files in"):
             use()
     assert (tmp_path / "store").read_text() == "mine"
+
+
+def test_a_key_file_that_goes_missing_between_looking_and_writing_is_not_made_anew(
+    files: EncryptedFileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.store_generic("k", "v")
+    monkeypatch.setattr(files.check, "admit", lambda *_: (files.directory / "store.key").unlink())
+    with pytest.raises(StoreUnavailableError, match=r"store\.key is missing"):
+        files.store_generic("other", "v")
+    assert not (files.directory / "store.key").exists()
+    assert not files.path("other", "generic").exists()
+
+
+def test_an_entry_that_is_removed_while_a_password_is_tried_tells_nothing_of_it(
+    folder: Path, few_rounds: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EncryptedFileStore(folder, password="right")
+    for name in ("a", "b"):
+        store.store_generic(name, "v")
+    (folder / "store.check").unlink()
+    monkeypatch.setattr(store.entries, "listed", lambda: [("generic", "gone"), ("generic", "a"), ("generic", "b")])
+    assert list(store.tries(store._keys)) == [True, True]
+    assert list(store.tries(store.keys_for("wrong"))) == [False, False]
+
+
+def test_a_folder_that_does_not_keep_what_is_written_is_found_out_when_it_is_tried(
+    files: EncryptedFileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.probe()
+    assert [path.name for path in files.directory.iterdir()] == [".tmp"]
+    for name, answer in (("read_private", b"other"), ("read_private", None), ("remove_private", False)):
+        with monkeypatch.context() as patch:
+            patch.setattr(entry_files, name, lambda path, answer=answer: answer)
+            with pytest.raises(TokenStorageError, match="could not be tried out: what was written is not what is read"):
+                files.probe()
+
+
+def test_what_was_opened_does_not_show_itself(files: EncryptedFileStore) -> None:
+    files.store_generic("k", "the value")
+    opened = sealing.unseal(files._keys, files.path("k", "generic").read_bytes(), "generic/k")
+    assert (opened.text, repr(opened), f"{opened}") == ("the value", "<opened>", "<opened>")

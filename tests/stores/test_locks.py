@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from mcp_oauth_sync.exceptions import TokenStorageError
 from mcp_oauth_sync.stores import TokenManager, locks
 from mcp_oauth_sync.stores.memory import MemoryStore
 
+from ..rereading import read_again
 from .processes import children, run
 
 
@@ -283,3 +285,110 @@ def test_processes_that_read_change_and_write_lose_nothing_and_never_read_half_a
             watcher.join()
     assert manager.store.retrieve_generic("counter") == str(3 * rounds)
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (OSError(errno.ENOSYS, "Function not implemented"), "the file system has no locks"),
+        (OSError(errno.ENOLCK, "No locks available"), "No locks available"),
+        (OSError("out of order"), "out of order"),
+        (NotImplementedError("no flock here"), "no flock here"),
+    ],
+)
+def test_why_a_lock_cannot_be_used_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, reason: str
+) -> None:
+    def refuse(lock: filelock.BaseFileLock, **options: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(TokenStorageError, match=f"cannot be used: {reason}\\.\n") as caught:
+        TokenManager(folder).exclusive("x", timeout=1).__enter__()
+    assert (caught.value.name, caught.value.__cause__) == ("x", failure)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[filelock.BaseFileLock]:
+    """Return the locks that are made, which nobody lets go by forgetting them."""
+    kept: list[filelock.BaseFileLock] = []
+
+    def lock(path: Path, timeout: float) -> filelock.BaseFileLock:
+        kept.append(make(path, timeout))
+        return kept[-1]
+
+    make = locks._lock
+    monkeypatch.setattr(locks, "_lock", lock)
+    return kept
+
+
+def test_a_turn_is_given_back_when_it_ends_and_not_when_it_is_forgotten(
+    folder: Path, made: list[filelock.BaseFileLock]
+) -> None:
+    with TokenManager(folder).exclusive("x", timeout=0):
+        assert [lock.is_locked for lock in made] == [True]
+    assert [lock.is_locked for lock in made] == [False]
+
+
+def test_a_turn_that_cannot_be_given_back_twice_is_told_and_no_error_of_who_had_it(
+    folder: Path, made: list[filelock.BaseFileLock], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[bool] = []
+
+    def refuse(lock: filelock.BaseFileLock, force: bool = False) -> None:
+        tries.append(force)
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileLock, "release", refuse)
+        with TokenManager(folder).exclusive("x", timeout=0):
+            pass
+    assert tries == [True, True]
+    assert [record.levelname for record in caplog.records if record.name == locks.__name__] == ["WARNING"] * 2
+    made[0].release(force=True)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_lock_file_is_private_and_never_one_that_goes_stale(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def lock(path: Path, **options: object) -> filelock.BaseFileLock:
+        if older and "fallback_to_soft" in options:
+            raise TypeError("got an unexpected keyword argument 'fallback_to_soft'")
+        asked.append(options)
+        return FileLock(path, timeout=1, mode=0o600)
+
+    monkeypatch.setattr(filelock, "FileLock", lock)
+    with TokenManager(folder).exclusive("x", timeout=0):
+        pass
+    expected = {"timeout": 0.0, "mode": 0o600, "thread_local": False}
+    assert asked == [expected if older else {**expected, "fallback_to_soft": False}]
+
+
+def test_another_process_is_looked_out_for_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[object] = []
+    monkeypatch.setattr(FileLock, "acquire", lambda lock, **options: waits.append(options["poll_interval"]))
+    with TokenManager(folder).exclusive("x", timeout=0):
+        pass
+    assert waits == [locks.POLL]
+    assert locks.POLL < 0.1
+
+
+def test_a_fork_while_another_thread_has_the_turn_leaves_the_child_a_turn_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hooks: list[Callable[[], None]] = []
+    monkeypatch.setattr(os, "register_at_fork", lambda *, after_in_child: hooks.append(after_in_child))
+    again = read_again(locks)
+    with again.exclusive("x", None, timeout=0, name="x"):
+        assert list(again._turns) == ["x"]
+        hooks[0]()
+        assert again._turns == {}
+
+
+def test_the_room_of_locks_loads_where_there_is_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "register_at_fork")
+    with read_again(locks).exclusive("x", None, timeout=0, name="x"):
+        pass

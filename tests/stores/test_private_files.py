@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,8 @@ from mcp_oauth_sync.stores.private_files import (
     make_private_directory,
     read_private,
     remove_private,
+    rename_private,
+    sync_directory,
     write_private,
 )
 
@@ -235,6 +238,49 @@ def test_a_folder_that_is_not_there_any_more_is_an_error_and_not_a_loop(tmp_path
     command = [sys.executable, "-c", program, str(tmp_path / "gone")]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == ("told", "")
+
+
+def test_a_root_that_is_not_there_is_an_error_and_not_a_search_for_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path, mode: int) -> None:
+        raise FileNotFoundError(errno.ENOENT, "no such drive")
+
+    monkeypatch.setattr(Path, "mkdir", gone)
+    with pytest.raises(FileNotFoundError, match="no such drive"):
+        make_private_directory(Path("/"))
+
+
+def test_what_is_swept_up_again_and_again_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_private(tmp_path / "f", b"old")
+    replace, swept = Path.replace, []
+
+    def sleep(path: Path, target: Path) -> Path:
+        swept.append(path)
+        path.unlink()
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", sleep)
+        with pytest.raises(FileNotFoundError):
+            write_private(tmp_path / "f", b"new")
+    assert (read_private(tmp_path / "f"), len(swept)) == (b"old", 2)
+
+
+def test_a_file_takes_the_place_of_another_or_tells_that_it_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "next").write_bytes(b"new")
+    (tmp_path / "f").write_bytes(b"old")
+    assert rename_private(tmp_path / "next", tmp_path / "f") is True
+    assert (tmp_path / "f").read_bytes() == b"new"
+    assert rename_private(tmp_path / "next", tmp_path / "f") is False
+    assert (tmp_path / "f").read_bytes() == b"new"
+
+
+def test_a_folder_is_synced_where_the_system_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    for system in ("posix", "nt"):
+        has = {name: getattr(os, name) for name in ("open", "close", "O_RDONLY")}
+        monkeypatch.setattr(private_files, "os", SimpleNamespace(name=system, fsync=synced.append, **has))
+        sync_directory(tmp_path)
+    assert len(synced) == 1
 
 
 # Windows, where a file that is open elsewhere can be neither replaced nor, for a moment, opened
