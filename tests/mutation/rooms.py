@@ -1,4 +1,4 @@
-"""The rooms, and the tests that belong to each."""
+"""The rooms, and the tests that belong to each. ``python -m tests.mutation.rooms`` lists the files for coverage."""
 
 from __future__ import annotations
 
@@ -53,3 +53,6 @@ ROOMS: Mapping[str, Room] = {
         ),
     ),
 }
+
+if __name__ == "__main__":
+    print(",".join(f"mcp_oauth_sync/{file}" for room in ROOMS.values() for file in room.files))
