@@ -26,12 +26,16 @@ ROOT = Path(__file__).resolve().parents[1]
 URL = "https://mcp.example.com/mcp"
 RUNS = 15
 REQUESTS = "import requests"
+AT_TERMINAL = (
+    "import sys; sys.stdout.isatty = lambda: True; from mcp_oauth_sync.cli import main; sys.exit(main(['list']))"
+)
 ROWS = {
     "the interpreter": "pass",
     REQUESTS: REQUESTS,
     "from mcp_oauth_sync import OAuth": "from mcp_oauth_sync import OAuth",
     "mcp-oauth-sync --help": "from mcp_oauth_sync.cli import main; main(['--help'])",
     "mcp-oauth-sync list": "from mcp_oauth_sync.cli import main; main(['list'])",
+    "the same at a terminal": AT_TERMINAL,
     "the value from the store": f"from mcp_oauth_sync import OAuth; OAuth({URL!r}).headers()",
 }
 GOALS = {"from mcp_oauth_sync import OAuth": 1.35, "mcp-oauth-sync --help": 0.60, "the value from the store": 1.6}

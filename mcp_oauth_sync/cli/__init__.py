@@ -39,8 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from ..exceptions import OAuthError, ScopeRequiredError, SignInRequiredError
+    from .logged import tell_warnings
     from .output import complain, say
 
+    tell_warnings()
     if options.verbose:
         import logging
 

@@ -9,8 +9,7 @@ from ..exceptions import MCPError, printable
 from ..mcp.content import Content, ToolResult
 from ..mcp.notices import Progress
 from .as_json import as_json
-from .columns import columns, fitted
-from .output import data, say, shown, width
+from .output import data, is_terminal, say, shown, width
 
 
 class ProgressLine:
@@ -22,12 +21,14 @@ class ProgressLine:
 
     def show(self, done: Progress) -> None:
         """Show how far it has come."""
-        if sys.stderr is None or not sys.stderr.isatty():
+        if not is_terminal(sys.stderr):
             say(str(done))
             return
-        text = fitted(shown(str(done)), width() - 1)
-        wide = columns(text)
-        print(f"\r{text}{' ' * (self._columns - wide)}", end="", file=sys.stderr, flush=True)
+        from rich.cells import cell_len, set_cell_size
+
+        text = shown(str(done))
+        wide = min(cell_len(text), width() - 1)
+        print(f"\r{set_cell_size(text, max(wide, self._columns))}", end="", file=sys.stderr, flush=True)
         self._columns = max(wide, 1)
 
     def leave(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..exceptions import OAuthError
 from ..stores.base import OAUTH
 from .accounts import manager_for
-from .output import print_painted
+from .output import print_script
 
 _COMMAND = "mcp-oauth-sync"
 _ACCOUNT = f"{OAUTH}@"
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     except ImportError:
         hint = "Install it: pip install 'mcp-oauth-sync[completion]'"
         raise OAuthError("Completion needs the package argcomplete.", hint=hint) from None
-    print_painted(shellcode([_COMMAND], shell=options.shell).strip("\n"))
+    print_script(shellcode([_COMMAND], shell=options.shell).strip("\n"))
     return 0
 
 

@@ -23,7 +23,7 @@ from ..prompts import Prompt
 from ..prompts.browser import BrowserPrompt
 from ..stores.places import HOME_VARIABLE
 from .demo_stage import Announced, PlayedPerson, Recorder, demo_server
-from .output import data, width, wrapped
+from .output import data, wrapped
 
 #: Lifetime of the demo's access tokens in seconds: short, so that one expires while you watch.
 ACCESS_TTL = 5
@@ -144,7 +144,7 @@ class _Demo:
                 data(f"{_INDENT}{stat.filemode(path.stat().st_mode)}  {path.name}")
         self._say("So a new process starts signed in:")
         data(f"{_INDENT}$ mcp-oauth-sync tools demo")
-        here = {HOME_VARIABLE: str(self.home), "NO_PROXY": "127.0.0.1", "COLUMNS": str(width() - len(_INDENT))}
+        here = {HOME_VARIABLE: str(self.home), "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(
             [sys.executable, "-m", "mcp_oauth_sync", "tools", "demo"],
             env={**os.environ, **here},
@@ -157,7 +157,8 @@ class _Demo:
             check=False,
         )
         for line in (done.stdout or done.stderr).splitlines():
-            data(f"{_INDENT}{line}")
+            name, _, said = line.partition("  ")
+            data(wrapped(f"{name:<12} {said}", _INDENT, hanging=13))
 
     def sign_out(self) -> None:
         """Revoke and remove."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ..models.options import SignInOptions
 from .accounts import manager_for
 from .auth_flags import arguments_of, in_flags
 from .doctor_flags import STANDARD_OUTPUT
-from .output import data, say, wrapped
+from .output import data, paragraph, say
 
 _INDENT = " " * 9
 
@@ -58,26 +57,25 @@ def _print(findings: tuple[Finding, ...]) -> None:
     for (level, what), alike in groupby(findings, key=lambda finding: (finding.level, finding.what)):
         together = list(alike)
         if level is Level.SKIPPED:
-            data(_headed(level, ", ".join(finding.step.value for finding in together), what))
+            _head(level, ", ".join(finding.step.value for finding in together), what)
             continue
         for finding in together:
-            for line in _lines(finding):
-                data(line)
+            _head(level, finding.step.value, what)
+            _explain(finding)
 
 
-def _headed(level: Level, title: str, what: str) -> str:
-    return wrapped(f"{level.value:<8} {title}: {what}", hanging=len(_INDENT))
+def _head(level: Level, title: str, what: str) -> None:
+    paragraph(f"{level.value:<8} {title}: {what}", hanging=len(_INDENT))
 
 
-def _lines(finding: Finding) -> Iterator[str]:
-    yield _headed(finding.level, finding.step.value, finding.what)
+def _explain(finding: Finding) -> None:
     if finding.why:
-        yield wrapped(printable(finding.why, 1000), _INDENT)
+        paragraph(printable(finding.why, 1000), _INDENT)
     if finding.remedy:
-        yield wrapped(f"-> {printable(in_flags(finding.remedy), 1000)}", _INDENT, hanging=3)
+        paragraph(f"-> {printable(in_flags(finding.remedy), 1000)}", _INDENT, hanging=3)
     if finding.arguments:
         arguments = ", ".join(_open(one) for one in finding.arguments)
-        yield wrapped(f"In a program: OAuth(..., {arguments})", _INDENT, hanging=3)
+        paragraph(f"In a program: OAuth(..., {arguments})", _INDENT, hanging=3)
 
 
 def _open(argument: str) -> str:

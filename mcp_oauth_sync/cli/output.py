@@ -11,13 +11,19 @@ import re
 import shutil
 import sys
 import textwrap
+import unicodedata
+from typing import TextIO
 
-from ..exceptions import OAuthError, printable
+from ..exceptions import OAuthError
 
-#: A command in a text: in quotes, else to the end.
-_COMMAND = re.compile(r"(?<=')mcp-oauth-sync [^']*|(?<!')mcp-oauth-sync .*", re.DOTALL)
-#: A space that no line is broken at.
-_WHOLE = "\x00"
+#: Columns of prose, however wide the terminal is, and however narrow.
+_WIDEST, _NARROWEST = 100, 20
+#: What is copied from a text: a command in quotes, else up to where the sentence goes on.
+_COMMAND = re.compile(
+    r"(?<=')mcp-oauth-sync [a-z][^']*|(?<!')mcp-oauth-sync [a-z](?:(?!, or | in a terminal|[.;] ).)*|pip install \S+"
+)
+#: Stands for a space that no line is broken at, and for the second column of a wide character.
+_WHOLE, _SECOND = "\x00", "\x01"
 
 
 def shown(text: str) -> str:
@@ -30,14 +36,32 @@ def data(text: str) -> None:
     print(shown(text), flush=True)
 
 
-def print_painted(text: str) -> None:
-    """Print a line of data that may have colours in it; everything else in it has passed :func:`shown`."""
+def paragraph(text: str, indent: str = "", *, hanging: int = 0) -> None:
+    """Print a paragraph of what was asked for: in lines that fit a terminal, whole in a pipe.
+
+    Args:
+        text: The paragraph.
+        indent: What each line begins with.
+        hanging: Further columns to indent every line but the first.
+    """
+    data(wrapped(text, indent, hanging=hanging) if is_terminal(sys.stdout) else indent + text)
+
+
+def print_script(text: str) -> None:
+    """Print a program of ours for a shell, every character of it."""
     print(text, flush=True)
 
 
 def say(text: str) -> None:
-    """Print what happened."""
+    """Print what happened: in lines that fit a terminal and break between words, else as it is."""
+    if is_terminal(sys.stderr):
+        text = "\n".join(wrapped(line) for line in shown(text).split("\n"))
     print(shown(text), file=sys.stderr, flush=True)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether people see what is printed there."""
+    return stream is not None and stream.isatty()
 
 
 def accept_all_characters() -> None:
@@ -67,49 +91,43 @@ def finish_output() -> bool:
 
 
 def width() -> int:
-    """Return the columns to fill."""
-    return min(shutil.get_terminal_size((80, 24)).columns, 100)
+    """Return the columns to fill with prose."""
+    return min(shutil.get_terminal_size().columns, _WIDEST)
 
 
 def wrapped(text: str, indent: str = "", *, hanging: int = 0) -> str:
     """Return text in lines that fit the terminal.
 
+    A line is broken between words. A word that is longer than a line stays whole, and so does a command: what a person
+    copies has no line end in it.
+
     Args:
-        text: One paragraph.
+        text: One paragraph; spaces at its beginning indent all of it.
         indent: What each line begins with.
         hanging: Further columns to indent every line but the first.
     """
-    return textwrap.fill(
-        text,
-        width(),
+    words = shown(text).lstrip(" ")
+    indent += " " * (len(text) - len(words))
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _WHOLE), words)
+    wide = "".join(c + _SECOND if unicodedata.east_asian_width(c) in "WF" else c for c in whole)
+    room = max(width(), len(indent) + hanging + _NARROWEST)
+    if len(indent + wide) <= room:
+        return indent + words
+    filled = textwrap.fill(
+        wide,
+        room,
         initial_indent=indent,
         subsequent_indent=indent + " " * hanging,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return filled.replace(_WHOLE, " ").replace(_SECOND, "")
 
 
 def complain(error: OAuthError) -> None:
-    """Print an error and what to do about it, at a terminal in lines that break between words."""
-    say(_in_words(f"error: {error.message}"))
+    """Print an error, what was tried, and what to do about it."""
+    say(f"error: {error.message}")
     for line in getattr(error, "tried", ()):
         say(f"  tried {line}")
     if error.hint:
-        say(_in_words(f"hint: {error.hint}"))
-
-
-def _in_words(text: str) -> str:
-    """Return a text in lines for a terminal; a command stays whole, so that it can be copied."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return text
-    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _WHOLE), shown(text).replace(_WHOLE, " "))
-    return "\n".join(wrapped(line) for line in kept.split("\n")).replace(_WHOLE, " ")
-
-
-def tool_line(name: object, description: object) -> str:
-    """Return one line for a tool: its name and its first sentence, cut only where a terminal would break it."""
-    lines = str(description or "").strip().splitlines() or [""]
-    called = printable(name, 60)
-    whole = "COLUMNS" not in os.environ and not (sys.stdout is not None and sys.stdout.isatty())
-    room = 500 if whole else max(20, width() - max(len(called), 20) - 2)
-    return f"{called:<20}  {printable(lines[0], room)}".rstrip()
+        say(f"hint: {error.hint}")

@@ -23,7 +23,7 @@ def test_a_person_who_follows_the_printed_link_is_signed_in(scene: Scene) -> Non
         scene.person(terminal.address())
         assert terminal.end() == 0
     assert f"Sign in to {scene.url}" in terminal.screen
-    assert f"\nSigned in to {scene.url} as 'notes'; kept in encrypted files in {scene.store}.\n" in terminal.screen
+    assert f"Signed in to {scene.url} as 'notes'; kept in encrypted files in {scene.store}." in terminal.words
     assert terminal.output == b""
     tokens = default_manager().load_tokens("notes")
     assert tokens is not None

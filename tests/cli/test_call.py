@@ -378,8 +378,8 @@ def test_progress_is_one_line_that_is_written_over_at_a_terminal(shop: Shop) -> 
     line, done, _ = terminal.screen.split("\n")
     before, first, second = line.split("\r")
     assert before == ""
-    assert first == "1/2 " + "長い" * 18 + "長"  # 78 of 79 columns: these letters take two
-    assert second == f"2/2 short{' ' * (78 - 9)}"
+    assert first == "1/2 " + "長い" * 18 + "長 "  # 79 columns: these letters take two
+    assert second == f"2/2 short{' ' * (79 - 9)}"
     assert done == "done"
 
 

@@ -51,7 +51,7 @@ def test_a_person_who_enters_the_code_on_another_device_is_signed_in(scene: Scen
         assert terminal.end() == 0
     assert f"Sign in to {scene.url}" in terminal.screen
     assert "The code was accepted.\n" in terminal.screen
-    assert terminal.screen.endswith(f"as 'notes'; kept in encrypted files in {scene.store}.\n")
+    assert terminal.words.endswith(f"as 'notes'; kept in encrypted files in {scene.store}.")
     tokens = default_manager().load_tokens("notes")
     assert tokens is not None
     assert scene.az.is_active(tokens.access_token)

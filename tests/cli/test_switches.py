@@ -43,7 +43,8 @@ def test_a_sign_in_made_with_flags_is_renewed_the_same_way_by_another_process_an
         scene.person(terminal.address())
         assert terminal.end() == 0
     told = "assume_pkce=True, allow_missing_iss=True, resource=None"
-    assert f"\nRemembered for {scene.az.issuer} alone: {told}\n" in terminal.screen
+    assert f"Remembered for {scene.az.issuer} alone: {told}" in terminal.words
+    assert max(map(len, terminal.screen.splitlines()[:3])) <= 80
     assert terminal.screen.count("is met halfway") <= 1
     record = default_manager().load_record("notes")
     assert record is not None

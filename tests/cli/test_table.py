@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import takewhile
 
 import attrs
 import pytest
+from rich.cells import cell_len as columns
 
 from mcp_oauth_sync import TokenManager
-from mcp_oauth_sync.cli.columns import columns, shortened
-from mcp_oauth_sync.cli.output import complain
+from mcp_oauth_sync.cli.output import complain, say
+from mcp_oauth_sync.cli.screen import shortened
 from mcp_oauth_sync.cli.table import show_facts, show_table
 from mcp_oauth_sync.exceptions import OAuthError
 
@@ -19,6 +21,8 @@ from .terminal import OBEYED, Terminal, run
 
 LONG = "https://mcp.a-rather-long-host-name.example.com/with/a/long/path/to/mcp"
 PAINT = re.compile(r"\x1b\[\d*m")
+#: Columns of the names that "get" shows.
+ROOM_OF_NAMES = len("renewed by itself  ")
 
 
 def screen(*arguments: str, columns: int = 80, status: int | None = 0, **environment: str) -> list[str]:
@@ -40,18 +44,18 @@ def keep_long() -> None:
 def test_a_table_fits_the_terminal(command: str, wide: int) -> None:
     keep_long()
     status = 1 if command == "status" else 0
-    lines = screen(*command.split(), columns=wide, status=status)
-    table = [line for line in lines if not line.startswith(("Kept in", "hint:"))]
-    clean = [PAINT.sub("", line) for line in table]
-    assert [line for line in clean if columns(line) > max(wide, 40)] == []
+    clean = [PAINT.sub("", line) for line in screen(*command.split(), columns=wide, status=status)]
     assert [line for line in clean if OBEYED.search(line)] == []
-    if wide >= 30 and command != "get endless":
-        assert [line for line in clean if columns(line) > wide] == []
+    table = list(takewhile(lambda line: not line.startswith(("Kept in", "hint:")), clean))
+    if command == "get endless":  # beside its name, a word that is longer than the line stays whole
+        wide = max(wide, 40)
+        table = [line for line in table if max(map(columns, line.split())) <= wide - ROOM_OF_NAMES]
+    assert [line for line in table if columns(line) > wide] == []
 
 
 def test_a_wide_table_has_a_heading_and_an_address_that_shows_both_ends() -> None:
     keep_long()
-    lines = [PAINT.sub("", line) for line in screen("list")]
+    lines = [PAINT.sub("", line) for line in screen("list", columns=100)]
     assert lines[0].split() == ["NAME", "SERVER", "STATE"]
     [long] = [line for line in lines if line.startswith("a-name")]
     assert re.search(r"https://mcp\.\S*\.\.\.\S*mcp  ", long)
@@ -74,6 +78,55 @@ def test_how_a_sign_in_stands_is_painted() -> None:
     assert "\x1b[31mcannot be read" in lines["torn"]
     lines = {PAINT.sub("", line).split()[0]: line for line in screen("status", status=1)}
     assert "\x1b[33msigned in: not granted: notes:write" in lines["narrow"]
+
+
+def test_what_looks_like_markup_or_an_emoji_is_shown_as_it_is() -> None:
+    name = "[red]x[/red] [link=https://evil.example]y[/] :smile: 1.5 'q'"
+    hostile = attrs.evolve(RECORD, server_url="https://h/[bold]z", requested_scope=name, grant=name)
+    TokenManager().save_record(name, hostile)
+    for command in (["list"], ["status"], ["get", name]):
+        for environment in ({}, {"NO_COLOR": "1"}):
+            lines = screen(*command, columns=160, **environment)
+            assert [PAINT.sub("", line) for line in lines if name in PAINT.sub("", line)] != []
+            assert [line for line in lines if "\x1b]" in line] == []
+    painted = {found for line in screen("get", name, columns=160) for found in PAINT.findall(line)}
+    assert painted == {"\x1b[0m", "\x1b[2m", "\x1b[33m"}
+
+
+def test_a_name_is_whole_while_it_leaves_room_for_the_rest() -> None:
+    keep_long()
+    assert any(line.startswith("a-name-that-goes-on-and-on-for-ever  ") for line in screen("list", NO_COLOR="1"))
+    narrow = screen("list", columns=60, NO_COLOR="1")
+    assert any(re.match(r"a-name-\S*\.\.\.  https://", line) for line in narrow)
+
+
+def test_a_last_cell_loses_no_letter_however_long_its_words_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for wide in (100, 40):
+        monkeypatch.setenv("COLUMNS", str(wide))
+        show_table(("A", "B", "C"), [("a", "b", "x" * 150), ("d", "e", "f")])
+        shown = capsys.readouterr().out
+        assert shown.count("x") == 150
+        assert max(map(len, shown.splitlines())) <= wide
+
+
+def test_an_address_and_a_command_among_facts_are_never_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    show_facts({"a": LONG, "long name": "some words before " + LONG, "c": "one two three four five six seven"})
+    assert capsys.readouterr().out.splitlines() == [
+        f"a          {LONG}",
+        "long name  some words before",
+        f"           {LONG}",
+        "c          one two three four five six",
+        "           seven",
+    ]
 
 
 def test_in_a_pipe_a_row_is_a_line_without_colours_or_filling() -> None:
@@ -108,9 +161,10 @@ def test_what_a_cell_holds_stays_in_its_line(capsys: pytest.CaptureFixture[str])
 def test_a_text_is_shortened_to_the_room_there_is() -> None:
     assert shortened("abcdefghij", 10) == "abcdefghij"
     assert shortened("abcdefghijk", 10) == "abcdefg..."
-    assert shortened("abcdefghijkl", 9, middle=True) == "abcd...kl"
+    assert shortened("http://a.example/mcp", 15) == "http://a.../mcp"
     assert columns("漢字a") == 5
     assert shortened("漢字漢字漢字", 8) == "漢字..."
+    assert columns(shortened("https://漢字.example/漢字漢字", 19)) <= 19
 
 
 def test_without_a_command_there_is_an_overview() -> None:
@@ -145,3 +199,44 @@ def test_what_helps_breaks_between_words_at_a_terminal_and_never_in_a_command(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     complain(OAuthError("x", hint=hint))
     assert capsys.readouterr().err.splitlines()[1:] == lines
+
+
+def test_what_happened_is_told_in_lines_that_fit_a_terminal_and_whole_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    text = f"  what was said of {LONG} is this: 漢字漢字 漢字漢字 漢字漢字 漢字漢字 漢字漢字\n\nand more"
+    say(text)
+    assert capsys.readouterr().err == f"{text}\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    say(text)
+    assert capsys.readouterr().err.splitlines() == [
+        "  what was said of",
+        f"  {LONG}",
+        "  is this: 漢字漢字 漢字漢字 漢字漢字",
+        "  漢字漢字 漢字漢字",
+        "",
+        "and more",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["clear", "no-sign-in-of-this-name-is-kept-here"], 0),
+        (["logout", "no-sign-in-of-this-name-is-kept-here"], 0),
+        (["export", "no-sign-in-of-this-name-is-kept-here"], 1),
+        (["import", "/no/file/of/this/name/is/there"], 1),
+        (["token", "fresh"], 1),
+        (["status", "torn"], 1),
+        (["client-document", "--url", "https://app.example.com/client.json"], 0),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_every_command_says_what_it_says_in_lines_that_fit(command: list[str], status: int) -> None:
+    keep()
+    with Terminal(*command, environment={"TERM": "xterm", "COLUMNS": "40"}, out=command[0] != "token") as terminal:
+        assert terminal.end() == status
+    lines = [line for line in terminal.screen.splitlines() if not line.lstrip("'").startswith("mcp-oauth-sync ")]
+    assert lines != [] or command[0] == "status"
+    assert [line for line in lines if len(line) > 40 and " " in line.strip()] == []

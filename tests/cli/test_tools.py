@@ -14,9 +14,7 @@ from tests.servers import AuthorizationServer, McpServer, html, reply, speech
 from .conftest import Scene
 from .terminal import OBEYED, Terminal, closed_pipe, files_below, run, run_into
 
-LISTED = (
-    "echo                  Say it again.\nwhoami                Say who asks.\nwrite_note            Keep a note.\n"
-)
+LISTED = "echo  Say it again.\nwhoami  Say who asks.\nwrite_note  Keep a note.\n"
 ATTACK = "\x1b[2J\x1b]52;c;cm0gLXJm\x07 rm\r\n$ pwned \u202e\u2066\x9b1m\x00\x7f"
 
 
@@ -93,16 +91,13 @@ def test_the_same_address_given_again_is_no_other(scene: Scene) -> None:
 def test_a_hostile_server_cannot_write_to_the_terminal(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, {"name": f"a{ATTACK}", "description": f"b{ATTACK}\nmore"}, {"name": None}, {"description": 7})
     scene.sign_in()
-    with Terminal("tools", "notes") as terminal:
+    with Terminal("tools", "notes", environment={"NO_COLOR": "1"}) as terminal:
         assert terminal.end() == 0
     assert OBEYED.findall(terminal.screen) == []
-    lines = terminal.screen.splitlines()
-    *left_out, listed = lines
-    assert len(left_out) == 2
-    assert all(
-        line.endswith("one of the tools is left out: The server sent a tool whose 'name' is missing.")
-        for line in left_out
-    )
+    *_, heading, listed = terminal.screen.splitlines()
+    left_out = "one of the tools is left out: The server sent a tool whose 'name' is missing."
+    assert terminal.words.count(left_out) == 2
+    assert heading.split("  ")[0] == "TOOL"
     assert listed.startswith("a [2J ]52;c;cm0gLXJm rm $ pwned")
 
 
@@ -139,7 +134,7 @@ def test_the_parameters_of_each_tool_are_listed_too(scene: Scene, monkeypatch: p
     lines = terminal.screen.splitlines()
     assert [line for line in lines if len(line) > 80] == []
     assert lines[:6] == [
-        "book                  Book a room.",
+        "book  Book a room.",
         "    guests (array of string, required): Who comes. Who comes. Who comes. Who",
         "        comes. Who comes. Who comes. Who comes. Who comes. Who comes. Who comes.",
         "        Who comes. Who comes.",
@@ -148,8 +143,8 @@ def test_the_parameters_of_each_tool_are_listed_too(scene: Scene, monkeypatch: p
     ]
     assert lines[-4:] == [
         "    (and others)",
-        "list                  List rooms.",
-        "free                  Whatever.",
+        "list  List rooms.",
+        "free  Whatever.",
         "    (anything)",
     ]
 
@@ -180,7 +175,7 @@ def test_a_hostile_schema_cannot_write_to_the_terminal(scene: Scene, monkeypatch
     assert len(done.out) < 2000
 
 
-def test_a_line_is_cut_where_a_terminal_would_break_it_and_nowhere_else(
+def test_what_a_tool_does_is_broken_into_lines_at_a_terminal_and_whole_in_a_pipe(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = "word " * 60
@@ -188,12 +183,21 @@ def test_a_line_is_cut_where_a_terminal_would_break_it_and_nowhere_else(
         monkeypatch,
         {"name": "long", "description": f"{words}\nsecond line"},
         {"name": "n" * 50, "description": "x" * 90},
+        {"name": "silent"},
     )
     scene.sign_in()
-    with Terminal("tools", "notes") as terminal:
+    with Terminal("tools", "notes", environment={"NO_COLOR": "1"}) as terminal:
         assert terminal.end() == 0
-    assert [len(line) <= 80 for line in terminal.screen.splitlines()] == [True, True]
-    assert run("tools", "notes").out.splitlines()[0] == f"long                  {words}".rstrip()
+    lines = terminal.screen.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert lines[0].split() == ["TOOL", "WHAT", "IT", "DOES"]
+    assert terminal.screen.count("word") == 60
+    assert terminal.screen.count("x") == 90
+    assert "second line" not in terminal.screen
+    listed = run("tools", "notes", environment={"COLUMNS": "40"}).out.splitlines()
+    assert listed == [f"long  {words}".rstrip(), f"{'n' * 50}  {'x' * 90}", "silent"]
+    whole = run("tools", "notes", "--long", environment={"COLUMNS": "40"}).out.splitlines()
+    assert [line for line in whole if not line.startswith(" ")] == listed
 
 
 def test_a_reader_who_has_gone_away_ends_it_quietly(scene: Scene) -> None:
@@ -223,7 +227,7 @@ def test_an_encoding_without_the_letter_shows_a_question_mark(scene: Scene, monk
     offer(monkeypatch, {"name": "écho", "description": "say it \ud83d\ude00 again"})
     scene.sign_in()
     done = run("tools", "notes", environment={"PYTHONIOENCODING": "ascii"})
-    assert done == (0, "?cho                  say it ? again\n", "")
+    assert done == (0, "?cho  say it ? again\n", "")
 
 
 def test_no_tools_are_no_data(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 from mcp_oauth_sync import __version__
 from mcp_oauth_sync.cli import main
 
-from .terminal import closed_pipe, files_below, run, run_here, run_into
+from .kept import keep
+from .terminal import Terminal, closed_pipe, files_below, run, run_here, run_into
 
 COMMANDS = {
     "auth": (
@@ -97,6 +99,7 @@ def test_help_and_version_wait_for_no_slow_import(arguments: list[str]) -> None:
         "ssl",
         "http",
         "asyncio",
+        "rich",
     }
     assert loaded & slow == set()
 
@@ -198,3 +201,46 @@ def test_a_reader_who_has_gone_away_ends_the_help_quietly(unbuffered: str, statu
     finally:
         os.close(pipe)
     assert (done.status, done.err) == (status, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["list"], 0),
+        (["list", "--json"], 0),
+        (["status"], 1),
+        (["status", "--json"], 1),
+        (["get", "fresh"], 0),
+        (["get", "fresh", "--json"], 0),
+        (["stores"], 0),
+        (["stores", "--json"], 0),
+        (["clear", "nobody"], 0),
+        (["doctor", "fresh", "--offline"], 0),
+        (["auth", "fresh", "https://mcp.example.com/mcp", "--finish"], 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_draws_tables_is_loaded_at_a_terminal_alone(
+    arguments: list[str], status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rich" or name.endswith("cli.screen")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    keep()
+    assert run_here(capsys, *arguments).status == status
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run_here(capsys, *arguments).status == status
+    if arguments[-1] == "--json":
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        assert run_here(capsys, *arguments).status == status
+
+
+@pytest.mark.parametrize("command", ["token", "headers"])
+def test_a_secret_for_a_pipe_waits_for_no_table(command: str, tmp_path: Path) -> None:
+    keep("endless")
+    (tmp_path / "rich.py").write_text("raise ImportError('not now')\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with Terminal(command, "endless", environment={"PYTHONPATH": path}, out=True) as terminal:
+        assert terminal.end() == 0
+    assert (terminal.screen, terminal.output.count(b"\n")) == ("", 1)
