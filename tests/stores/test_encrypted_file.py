@@ -122,6 +122,12 @@ def test_a_thousand_writes_take_a_thousand_ivs(files: EncryptedFileStore, monkey
     assert len(ivs) == 1000
 
 
+def test_ten_thousand_seals_of_the_same_take_ten_thousand_ivs() -> None:
+    sealed = [sealing.seal(bytes(32), bytes(32), "the same", "generic/k") for _ in range(10_000)]
+    assert len({parts(one)[1] for one in sealed}) == 10_000
+    assert len({parts(one)[2] for one in sealed}) == 10_000
+
+
 def test_every_file_has_a_salt_of_its_own(files: EncryptedFileStore) -> None:
     for number in range(20):
         files.store_generic(str(number), "v")
