@@ -4,6 +4,7 @@ One :class:`Authorizer` serves one sign-in; any number of threads share it. Refr
 turns among threads and processes; no turn is held while a request of the caller is under way.
 """
 
-from .authorizer import Attempts, Authorizer
+from .attempts import Attempts
+from .authorizer import Authorizer
 
 __all__ = ["Attempts", "Authorizer"]

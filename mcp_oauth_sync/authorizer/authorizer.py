@@ -17,6 +17,7 @@ from ..protocol.scopes import union
 from ..protocol.transport import Transport
 from ..stores import TokenManager
 from .asking import Asking
+from .attempts import Attempts
 from .choosing import asking_for
 from .held import Held
 from .moved import warn_not_revoked
@@ -30,16 +31,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds after a failed early refresh until the next one.
 RETRY_EARLY = 10.0
-
-
-class Attempts:
-    """What was already tried for one request of the caller, so that nothing loops."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.refreshed = False
-        self.signed_in = False
-        self.asked_for: set[frozenset[str]] = set()
 
 
 class Authorizer:
@@ -129,7 +120,7 @@ class Authorizer:
         """
         if challenge.insufficient_scope:
             return self._step_up(challenge, rejected, attempts, http)
-        if not attempts.refreshed:
+        if attempts.may_refresh(self.held, rejected):
             renewal = self._refreshed_or_dead(rejected, http)
             attempts.refreshed = not renewal.adopted  # what somebody else got may be refused too, and then be renewed
             if renewal.header is not None:

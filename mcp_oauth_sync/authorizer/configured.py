@@ -19,6 +19,7 @@ from ..stores import TokenManager
 from .keeping import keep_or_warn
 from .moved import moved_away
 from .refresh import dead
+from .winner import winner
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +71,12 @@ class Configured:
     def _flow(self, record: ServerRecord | None) -> OAuthFlow:
         return OAuthFlow(self.config, prompt=self.prompt, grant=self.grant, session=self.session, record=record)
 
+    def _load(self) -> ServerRecord:
+        return self._flow(self.manager.load_record(self.name)).record
+
     def _stored_or_renewed(self) -> OAuthTokens | None:
         """Return good tokens as far as no person is needed for them."""
-        tokens = self._flow(self.manager.load_record(self.name)).record.tokens
+        tokens = self._load().tokens
         if tokens is None or not tokens.is_expired():
             return tokens
         with self.manager.exclusive(self.name):
@@ -88,7 +92,7 @@ class Configured:
                     raise
                 logger.warning("%s", failure.message)
                 if usable is None and isinstance(failure, RefreshRejectedError):
-                    if self._flow(self.manager.load_record(self.name)).record.tokens != tokens:
+                    if winner(self._load, tokens) is not None or self._load().tokens != tokens:
                         return self._stored_or_renewed()  # somebody who takes no turns was faster
                     keep_or_warn(self.manager, self.name, dead(flow.record, failure.error))
                 return usable

@@ -23,6 +23,7 @@ from ..protocol.proofs import Proofs
 from ..protocol.token_response import CLIENT_ERRORS
 from ..protocol.transport import Transport
 from .held import Held
+from .winner import winner
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +171,8 @@ def _after_rejection(
         logger.warning("%s", failure.message)
         held.save(obtained)
         return Renewal(held.header)
+    if failure.error not in CLIENT_ERRORS and winner(held.load_instead, record.tokens) is not None:
+        return Renewal(held.header, adopted=True)
     held.save(dead(record, failure.error))
     raise failure
 
