@@ -4,6 +4,9 @@ The mother has loaded everything and done nothing; whenever she gets a socket sh
 it, in lines of JSON. A child is told how many threads shall call (`threads`, each `calls` times), how far ahead of
 the machine's its clock is (`ahead`, in seconds) and where it shall stop for good (`stop`). It says what each call
 got, how many authorization URLs it has shown, and when it was done.
+
+"heir" is a child of another kind of mother, as worker processes of task queues have them: she has called the server
+herself, and a thread of hers holds every lock there is while she forks. Her children use the object that she used.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
@@ -53,9 +57,10 @@ class Child:
         url: The MCP server.
         whom: "person" or "nobody" to ask, or "program" for one that signs in as itself.
         channel: Who tells it what to do.
+        inherited: What the mother used; None makes one.
     """
 
-    def __init__(self, url: str, whom: str, channel: socket.socket) -> None:
+    def __init__(self, url: str, whom: str, channel: socket.socket, inherited: OAuth | None = None) -> None:
         self.url, self.person, self.shown = url, Person(), 0
         self.lines = channel.makefile("rw")
         self.session = requests.Session()
@@ -64,7 +69,7 @@ class Child:
         if whom == "program":
             secret = os.environ[SECRET_VARIABLE]
             known = {"client_id": "fleet", "client_secret": secret, "grant": ClientCredentialsGrant()}
-        self.session.auth = OAuth(url, prompt=prompt, **known)
+        self.session.auth = inherited or OAuth(url, prompt=prompt, **known)
         self.clock = Clock()
         for room in (asking, authorizer, cool_down, held, refresh, unattended, client, tokens, token_endpoint):
             room.time = self.clock  # type: ignore[attr-defined]
@@ -128,6 +133,35 @@ def load() -> None:
         import_module(room)
 
 
+def called_by_the_mother(url: str) -> OAuth:
+    """Call a server; return the object that did it."""
+    auth = OAuth(url, prompt=NoPrompt())
+    assert requests.post(url, json=PING, auth=auth, timeout=60).status_code == 200
+    return auth
+
+
+def fork_while_locked(auth: OAuth) -> int:
+    """Fork while another thread holds the locks of a sign-in and the turn at its store; return as `os.fork` does."""
+    taken, done = threading.Event(), threading.Event()
+    sign_in = auth._authorizer.held
+
+    def hold() -> None:
+        with sign_in.manager.exclusive(sign_in.name), sign_in._gathering, sign_in._guard:
+            taken.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold, daemon=True)
+    holder.start()
+    assert taken.wait(30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of forks beside threads
+        child = os.fork()
+    if child:
+        done.set()
+        holder.join()
+    return child
+
+
 def main(url: str, whom: str, descriptor: str) -> None:
     """Fork a child per socket received, and outlive them all."""
     load()
@@ -135,12 +169,14 @@ def main(url: str, whom: str, descriptor: str) -> None:
         from mcp_oauth_sync.stores.vault import lease as vault_lease
 
         vault_lease.LEASE = float(lease)
+    used = called_by_the_mother(url) if whom == "heir" else None
     with socket.socket(fileno=int(descriptor)) as orders:
         while sockets := socket.recv_fds(orders, 1, 1)[1]:
-            if os.fork() == 0:
+            child = os.fork() if used is None else fork_while_locked(used)
+            if child == 0:
                 orders.close()
                 with socket.socket(fileno=sockets[0]) as channel:
-                    Child(url, whom, channel).run()
+                    Child(url, whom, channel, used).run()
                 return
             os.close(sockets[0])
     try:

@@ -83,7 +83,8 @@ class Fleet:
     Args:
         url: The MCP server.
         size: How many.
-        whom: "person" or "nobody" to ask, or "program" for programs that sign in as themselves.
+        whom: "person" or "nobody" to ask, "program" for programs that sign in as themselves, or "heir" for
+            children of a process that called the server before, and forks while its locks are held.
         environment: Variables that are different there.
     """
 
@@ -141,7 +142,7 @@ class Fleet:
                 os.kill(member.pid, signal.SIGKILL)
             member.close()
         try:
-            self._mother.wait(20)
+            self._mother.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._mother.kill()
             self._mother.wait()
