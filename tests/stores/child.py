@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -151,6 +152,38 @@ def use_read_only(folder: str, key: str) -> None:
             "turn": outcome(lambda: manager.exclusive("other").__enter__()),
         }
     )
+
+
+def use_of_others(folder: str, key: str) -> None:
+    """Use a folder of another user that everybody may write in."""
+    from filelock import FileLock  # noqa: F401
+
+    os.chdir(folder)
+    Path().chmod(0o777)  # whatever the umask
+    held = EncryptedFileStore(Path())
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    say([outcome(lambda: held.store_generic(key, "v")), outcome(lambda: held.retrieve_generic(key))])
+
+
+def write_slowly(folder: str, key: str) -> None:
+    """Write to a disk that takes its time."""
+    sync = os.fsync
+
+    def synced(descriptor: int) -> None:
+        if not waited and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            waited.append(descriptor)
+            say("writing")
+            wait()
+        sync(descriptor)
+
+    waited: list[int] = []
+    os.fsync = synced
+    manager = TokenManager(folder)
+    with manager.exclusive(key):
+        manager.store.store_generic(key, "new value")
+    say("done")
 
 
 def mounted(folder: str, *options: str) -> None:
