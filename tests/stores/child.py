@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from mcp_oauth_sync import OAuthTokens
 from mcp_oauth_sync.exceptions import TokenStorageError
+from mcp_oauth_sync.stores import sealing
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 from mcp_oauth_sync.stores.manager import TokenManager
 
@@ -48,6 +50,26 @@ def take_turn(folder: str, namespace: str) -> None:
     os.umask(0)
     with TokenManager(folder, namespace=namespace).exclusive("x"):
         pass
+
+
+def make_everything(folder: str) -> None:
+    """Make every file that is ever made below a folder, which holds the home, too."""
+    from mcp_oauth_sync.stores.choosing import remember
+    from mcp_oauth_sync.stores.vault.lease import this_host
+
+    from .stock import fill, opened
+
+    os.umask(0)
+    sealing.ITERATIONS = 10
+    for password in (None, "a password"):
+        place = fill(Path(folder) / f"store of {password}", password)
+        store = opened(place, password).store
+        assert isinstance(store, EncryptedFileStore)
+        for new in ("another password", None):
+            assert store.change_password(new) == []
+    remember("encrypted_file")
+    this_host(Path(folder) / "home" / "locks of a vault")
+    TokenManager(folder, "encrypted_file", profile="work").save_tokens("n", OAuthTokens(access_token="acc"))
 
 
 def first(folder: str, key: str) -> None:

@@ -83,6 +83,24 @@ def test_everything_is_private_from_the_moment_it_exists_whatever_the_umask(
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
+@pytest.mark.strace
+def test_nothing_that_is_ever_made_has_a_bit_for_others_at_any_moment(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    status, calls = traced(tmp_path / "log", "make_everything", tmp_path)
+    assert status == 0
+    calls = [call for call in calls if not call.result.startswith("-1")]
+    made = [call for call in calls if call.name.startswith("mkdir") or "O_CREAT" in call.arguments]
+    names = {Path(found[1]).name for call in made if (found := re.search(r'"([^"]+)"', call.arguments))}
+    assert {"store.lock", "index.lock", "host.lock", ".tmp", "locks", "registry", "oauth%40work.d"} <= names
+    temporary = [call for call in made if "/.tmp/" in call.arguments]
+    assert len(temporary) > 30
+    modes = {(call.name.startswith("mkdir"), call.arguments.rpartition(", ")[2]) for call in made}
+    assert modes == {(True, "0700"), (False, "0600")}
+    assert {call.arguments.rpartition(", ")[2] for call in calls if "chmod" in call.name} <= {"0600", "0700"}
+    loose = [path for path in tmp_path.rglob("*") if path.name not in ("log", "home") and path.stat().st_mode & 0o077]
+    assert loose == []
+
+
 # Failures and leftovers; tests/stores/test_save_faults.py goes through every system call
 
 
