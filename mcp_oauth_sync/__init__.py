@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .models.switches import Switches
     from .models.tokens import OAuthTokens
     from .prompts import BrowserPrompt, CallbackPrompt, ConsolePrompt, Listener, NoPrompt, NotebookPrompt, Prompt
+    from .protocol.public_only import PublicOnlyAdapter
     from .stores import SecureTokenStore, TokenManager
     from .stores.factory import TokenStoreFactory
     from .stores.key_pair import ExportKeyPair
@@ -93,6 +94,7 @@ __all__ = [
     "Obtained",
     "Prompt",
     "ProtectedResourceMetadata",
+    "PublicOnlyAdapter",
     "SecureTokenStore",
     "ServerRecord",
     "SignInOptions",
@@ -147,6 +149,7 @@ _ROOMS = {
         "NotebookPrompt",
         "Prompt",
     ),
+    "protocol.public_only": ("PublicOnlyAdapter",),
     "stores": ("SecureTokenStore", "TokenManager"),
     "stores.factory": ("TokenStoreFactory",),
     "stores.key_pair": ("ExportKeyPair",),

@@ -12,7 +12,7 @@ from .elsewhere import SignsInElsewhere
 from .models.options import AS_PUBLISHED, Published, SignInOptions
 from .models.tokens import OAuthTokens
 from .protocol.presented import require_same_origin
-from .protocol.transport import Transport
+from .protocol.transport import Transport, guard_of
 from .signing import plain_prefix
 from .stores import TokenManager, default_manager
 from .urls import is_loopback, require_secure, without_query
@@ -61,6 +61,8 @@ class OAuth(SignsInElsewhere):
         assume_pkce: Whether, or at which issuers, PKCE is used though the metadata does not promise it.
         allow_missing_iss: Whether, or from which issuers, an answer without the promised ``iss`` is taken.
         dpop: True insists on sender-constrained tokens, False never asks for them; None: where both servers offer them.
+        public_only: True contacts public addresses over https only: for programs whose users choose the servers. Your
+            own requests need ``PublicOnlyAdapter`` for that.
         token_manager: Where the sign-in is kept; None takes the default store.
         profile: The account to use, where there are several on one server; None takes the manager's, which is
             that of MCP_OAUTH_SYNC_PROFILE, else "default".
@@ -69,6 +71,7 @@ class OAuth(SignsInElsewhere):
 
     Raises:
         InsecureURLError: ``server_url`` is neither https nor on the loopback interface.
+        NotPublicError: ``public_only`` is on, and ``server_url`` certainly is at no public address, or not https.
         ValueError: An option is out of range or protected.
 
     Example::
@@ -110,6 +113,7 @@ class OAuth(SignsInElsewhere):
         assume_pkce: bool | str | Iterable[str] = False,
         allow_missing_iss: bool | str | Iterable[str] = False,
         dpop: bool | None = None,
+        public_only: bool = False,
         token_manager: TokenManager | None = None,
         profile: str | None = None,
         session: requests.Session | None = None,
@@ -142,11 +146,13 @@ class OAuth(SignsInElsewhere):
             assume_pkce=assume_pkce,
             allow_missing_iss=allow_missing_iss,
             dpop=dpop,
+            public_only=public_only,
         )
         http = Transport(
             session=session or requests.Session(),
             headers_for=options.headers_for,
             allow_loopback=is_loopback(parts.hostname),
+            guard=guard_of(server_url, public_only=public_only),
         )
         manager = token_manager or default_manager()
         authorizer = Authorizer(

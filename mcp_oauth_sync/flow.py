@@ -17,7 +17,7 @@ from .models.tokens import OAuthTokens
 from .prompts import Prompt
 from .protocol.presented import Provers
 from .protocol.proofs import Proofs
-from .protocol.transport import Transport
+from .protocol.transport import Transport, guard_of
 from .sign_in import SignIn
 from .urls import without_query
 
@@ -60,7 +60,10 @@ class OAuthFlow:
     ) -> None:
         """Check the configuration; nothing is sent yet."""
         self.config = config = oauth_config
-        self.http = http or Transport(session=session or requests.Session())
+        self.http = http or Transport(
+            session=session or requests.Session(),
+            guard=guard_of(config.token_url, public_only=config.public_only),
+        )
         self.record = record if record is not None and _belongs(record, config) else ServerRecord()
         self._prompt, self._grant, self._provers = prompt, grant, Provers(without_query(config.token_url))
         self._options = SignInOptions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import attrs
 import requests
@@ -40,6 +40,11 @@ class SignedRequests(AuthBase):
         self._prefix, self._authorizer, self._http, self._own_way = prefix, authorizer, http, own_way
         self._connection: object = None  # the adapter that reached the server last
 
+    @property
+    def public_only(self) -> bool:
+        """Whether the OAuth endpoints are reached at public addresses only."""
+        return self._http.guard is not None
+
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token on a request to the server's origin, and watch for its answer."""
         url = request.url or ""
@@ -58,6 +63,8 @@ class SignedRequests(AuthBase):
         connection = getattr(response, "connection", None)
         if response.status_code < 300 and connection is self._connection:
             return response
+        if self.public_only and response.is_redirect:
+            _require_public_target(response)
         if not same_origin(response.request.url or "", self.server_url):
             return response
         if connection is not self._connection:
@@ -88,6 +95,22 @@ class SignedRequests(AuthBase):
         else:
             response = prove_again(response, sent_with)
         return response
+
+
+def _require_public_target(response: requests.Response) -> None:
+    """Refuse a redirect that certainly leads to no public address: requests would follow it.
+
+    Raises:
+        NotPublicError: It does.
+    """
+    from .protocol.public_addresses import require_public
+
+    try:
+        target = urljoin(response.url, response.headers["Location"])
+    except ValueError:
+        return  # requests cannot follow it either
+    with closed_on_error(response):
+        require_public(target, "redirect to")
 
 
 def plain_prefix(server_url: str) -> str:

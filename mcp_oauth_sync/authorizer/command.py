@@ -37,4 +37,5 @@ def flags_for(options: SignInOptions) -> list[str]:
         *(flag for flag, value in yes.items() if value),
         *([] if options.offline_access else ["--no-offline-access"]),
         *(["--dpop"] if options.dpop else []),
+        *(["--public-only"] if options.public_only else []),
     ]

@@ -13,6 +13,7 @@ from ..urls import without_query
 from .accounts import manager_for
 from .auth_flags import arguments_of, in_flags
 from .output import say
+from .parser_parts import is_public_only
 from .two_step import finish, start
 
 
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     """Sign the person in and say where the sign-in is kept."""
     manager = manager_for(options)
     try:
-        arguments = arguments_of(options)
+        arguments = {**arguments_of(options), "public_only": is_public_only(options)}
         if not (options.start or options.finish or options.verbose):  # what is told would stand in the line
             _count_down(arguments)
         auth = OAuth(options.url, name=options.name, token_manager=manager, **arguments)

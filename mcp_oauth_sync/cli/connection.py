@@ -9,6 +9,7 @@ from typing import Any
 from .. import OAuth
 from ..mcp.session import MCPSession
 from .accounts import manager_for, sign_in_of, unknown
+from .parser_parts import is_public_only
 
 
 def open_session(options: argparse.Namespace, **how: Any) -> MCPSession:
@@ -28,7 +29,8 @@ def open_session(options: argparse.Namespace, **how: Any) -> MCPSession:
     url = options.url or (record.server_url if record else None)
     if not url:
         raise unknown(manager, options.name)
-    return MCPSession(url, auth=OAuth(url, name=options.name, token_manager=manager), **how)
+    auth = OAuth(url, name=options.name, token_manager=manager, public_only=is_public_only(options))
+    return MCPSession(url, auth=auth, **how)
 
 
 def command(name: str, options: argparse.Namespace, *flags: str) -> str:

@@ -14,6 +14,7 @@ from .accounts import manager_for
 from .auth_flags import arguments_of, in_flags
 from .doctor_flags import STANDARD_OUTPUT
 from .output import data, paragraph, say
+from .parser_parts import is_public_only
 
 _INDENT = " " * 9
 
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
         options.what, options.trace = options.trace, STANDARD_OUTPUT  # the one word that was given is not the file
     is_url = options.what is not None and "://" in options.what
     try:
-        chosen = SignInOptions(**arguments_of(options))
+        chosen = SignInOptions(**arguments_of(options), public_only=is_public_only(options))
     except OAuthError:
         raise
     except ValueError as defect:  # flags that do not go together

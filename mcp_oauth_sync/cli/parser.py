@@ -9,9 +9,12 @@ from .client_document_flags import add_client_document
 from .doctor_flags import add_doctor
 from .parser_machine import add_completion, add_demo, add_stores
 from .parser_moving import add_moving_commands
-from .parser_parts import ExamplesAsWritten, Mixed, add_profile, add_verbose
+from .parser_parts import ExamplesAsWritten, Mixed, add_profile, add_public_only, add_verbose
 from .parser_sign_in import add_sign_in_commands
 from .parser_use import add_using_commands
+
+#: Commands that contact the server of a sign-in.
+CONTACTING = ("auth", "test", "logout", "tools", "call", "token", "headers", "doctor")
 
 _EXAMPLES = """\
 examples:
@@ -59,6 +62,8 @@ def build_parser(*, mixed: bool = True) -> argparse.ArgumentParser:
     kept = [*add_sign_in_commands(commands), *add_using_commands(commands), *add_moving_commands(commands)]
     stores = add_stores(commands)
     kept.append(add_doctor(commands))
+    for name in CONTACTING:
+        add_public_only(commands.choices[name])
     others = [stores, add_client_document(commands), add_demo(commands), add_completion(commands)]
     for command in kept:
         add_profile(command)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+#: Keeps every command that contacts servers to public ones; anything that is not a no is a yes.
+PUBLIC_ONLY_VARIABLE = "MCP_OAUTH_SYNC_PUBLIC_ONLY"
+_OFF = ("", "0", "false", "no", "off")
 
 
 class Mixed(argparse.ArgumentParser):
@@ -81,6 +86,20 @@ def add_json(parser: argparse._ActionsContainer, what: str = "print one JSON doc
 def add_profile(parser: argparse.ArgumentParser) -> None:
     """Let a command work for one of several accounts."""
     parser.add_argument("--profile", type=_profile, metavar="PROFILE", help="the account, where there are several")
+
+
+def add_public_only(parser: argparse.ArgumentParser) -> None:
+    """Let a command that contacts servers be kept to public ones."""
+    parser.add_argument(
+        "--public-only",
+        action="store_true",
+        help=f"contact public addresses over https only (default: where {PUBLIC_ONLY_VARIABLE} says so)",
+    )
+
+
+def is_public_only(options: argparse.Namespace) -> bool:
+    """Tell whether a command is kept to public servers, by its flag or by this process's surroundings."""
+    return options.public_only or os.environ.get(PUBLIC_ONLY_VARIABLE, "").strip().lower() not in _OFF
 
 
 def add_verbose(parser: argparse.ArgumentParser, *, default: object = argparse.SUPPRESS) -> None:

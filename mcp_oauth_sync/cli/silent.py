@@ -10,6 +10,7 @@ from ..exceptions import OAuthError
 from ..models.record import ServerRecord
 from ..prompts import NoPrompt
 from .accounts import manager_for, require_sign_in
+from .parser_parts import is_public_only
 
 
 class Silent(NoPrompt):
@@ -32,7 +33,9 @@ def silent_sign_in(options: argparse.Namespace) -> tuple[OAuth, ServerRecord]:
         raise OAuthError(
             f"The sign-in {name!r} was made from endpoints that its program knows; only that program can use it."
         )
-    return OAuth(record.server_url, name=name, token_manager=manager, prompt=Silent()), record
+    public_only = is_public_only(options)
+    auth = OAuth(record.server_url, name=name, token_manager=manager, prompt=Silent(), public_only=public_only)
+    return auth, record
 
 
 def refuse_terminal(options: argparse.Namespace, what: str) -> None:

@@ -32,7 +32,8 @@ def start(auth: OAuth, options: argparse.Namespace) -> int:
     else:
         data(started.url)
     profile = [] if options.profile is None else ["--profile", options.profile]
-    command = shlex.join(["mcp-oauth-sync", "auth", options.name, options.url, "--finish", *profile])
+    public = ["--public-only"] if options.public_only else []
+    command = shlex.join(["mcp-oauth-sync", "auth", options.name, options.url, "--finish", *profile, *public])
     say(f"Open that address in any browser, within {lifetime / 60:.4g} min. It ends on an address that may not load.")
     say(f"Copy that one, and give it to: {command}")
     return 0

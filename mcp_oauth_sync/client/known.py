@@ -20,7 +20,7 @@ from ..protocol.challenge import Challenge, select_challenge
 from ..protocol.documents import Trace
 from ..protocol.presented import Provers
 from ..protocol.server_metadata import same_issuer
-from ..protocol.transport import Transport
+from ..protocol.transport import Transport, guard_of
 from ..urls import is_loopback, require_secure, without_query
 
 
@@ -59,7 +59,10 @@ class KnownServer:
         local = is_loopback(require_secure(server_url, "MCP server URL").hostname)
         self.server_url, self.options = server_url, options
         self.http = http or Transport(
-            session=session or requests.Session(), headers_for=options.headers_for, allow_loopback=local
+            session=session or requests.Session(),
+            headers_for=options.headers_for,
+            allow_loopback=local,
+            guard=guard_of(server_url, public_only=options.public_only),
         )
         self.protected_resource: ProtectedResourceMetadata | None = None
         self.authorization_server: AuthorizationServerMetadata | None = None

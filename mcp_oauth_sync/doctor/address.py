@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
-from ..exceptions import InsecureURLError, printable
+from ..exceptions import InsecureURLError, NotPublicError, printable
+from ..protocol.public_addresses import require_public
 from ..protocol.reply import Reply
 from ..urls import is_loopback, require_secure, same_origin, without_query
 from .finding import Finding, Level, Step
@@ -13,14 +14,20 @@ from .finding import Finding, Level, Step
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
-def check_address(url: str) -> Iterator[Finding]:
+def check_address(url: str, *, public_only: bool = False) -> Iterator[Finding]:
     """Yield what can be told of a URL without asking anybody.
 
     Args:
         url: The URL of the MCP server, as the user gave it.
+        public_only: Whether only public addresses may be contacted.
     """
     try:
         parts = require_secure(url, "MCP server URL")
+        if public_only:
+            require_public(url, "MCP server URL")
+    except NotPublicError as refused:
+        yield check_not_public(refused)
+        return
     except InsecureURLError as refused:
         remedy = refused.hint
         if url.lower().startswith("http://"):
@@ -38,6 +45,18 @@ def check_address(url: str) -> Iterator[Finding]:
     query = ", with a query that is sent to the server and shown nowhere" if parts.query else ""
     yield Finding(
         step=Step.ADDRESS, level=Level.OK, code="url", what=f"{printable(without_query(url), 120)} ({where}{query})"
+    )
+
+
+def check_not_public(refused: NotPublicError) -> Finding:
+    """Return what follows from a server that is at no public address where only these may be contacted."""
+    return Finding(
+        step=Step.ADDRESS,
+        level=Level.PROBLEM,
+        code="not-public",
+        what="the server is at no public address, and only these are to be contacted",
+        why=refused.message,
+        remedy="If it is meant to be reached from here, leave public_only off.",
     )
 
 

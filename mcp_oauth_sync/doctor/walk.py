@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..exceptions import DiscoveryError, TokenStorageError
+from ..exceptions import DiscoveryError, NotPublicError, TokenStorageError
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
 from ..protocol.reply import Reply, TransportFailure
-from ..protocol.transport import DEADLINE
+from ..protocol.transport import DEADLINE, guard_of
 from ..stores import TokenManager
 from ..stores.time_limit import TimedOut, within
 from ..urls import is_loopback, require_secure, same_origin, without_query
@@ -107,7 +107,8 @@ class Examination:
             return error, self._name, None
 
     def _examine_server(self, url: str, record: ServerRecord | None) -> Iterator[Findings]:
-        findings = tuple(address.check_address(url))
+        public_only = self._options.public_only
+        findings = tuple(address.check_address(url, public_only=public_only))
         if findings[0].level is Level.PROBLEM:
             yield findings
             yield skipped(_NETWORK[1:], "not asked, because of the URL")
@@ -117,12 +118,17 @@ class Examination:
             session=self._session,
             headers_for=self._options.headers_for,
             allow_loopback=local,
+            guard=guard_of(url, public_only=public_only),
             deadline=self._deadline,
             seen=self._seen,
         )
         server = self._server = ExaminedServer(url, options=self._options, session=None, http=http, record=record)
         try:
             server.ask_without_token()
+        except NotPublicError as refused:
+            yield (address.check_not_public(refused),)
+            yield skipped(_NETWORK[1:], "not asked, because of the URL")
+            return
         except DiscoveryError as error:
             yield findings
             failure = self._seen[-1].failure
@@ -149,7 +155,7 @@ class Examination:
         body, headers = build_discover()
         try:
             reply: Reply = http.post_json(url, body, what="MCP endpoint", headers=headers)
-        except TransportFailure as failure:
+        except (TransportFailure, NotPublicError) as failure:
             yield from skipped((Step.MCP,), f"no answer came: {failure.message}")
             return
         yield from endpoint.check_endpoint(reply, was_open=answered.code == "open")

@@ -4,6 +4,7 @@ Catch :class:`OAuthError` for everything, or the branch you can act on::
 
     OAuthError
     +- InsecureURLError (also ValueError)
+    |  +- NotPublicError
     +- DiscoveryError
     |  +- MetadataMismatchError
     +- RegistrationError
@@ -44,6 +45,7 @@ from .oauth import (
     InsecureURLError,
     InvalidRedirectError,
     MetadataMismatchError,
+    NotPublicError,
     RefreshRejectedError,
     RegistrationError,
     RegistrationRequiredError,
@@ -72,6 +74,7 @@ __all__ = [
     "MCPError",
     "MCPTimeoutError",
     "MetadataMismatchError",
+    "NotPublicError",
     "OAuthError",
     "RefreshRejectedError",
     "RegistrationError",

@@ -11,6 +11,18 @@ class InsecureURLError(OAuthError, ValueError):
     """An endpoint is neither https nor http on the loopback interface, or is not a plain URL."""
 
 
+class NotPublicError(InsecureURLError):
+    """``public_only`` is on, and a request would go elsewhere than to a public address, or not by https.
+
+    Attributes:
+        host: The host it would have gone to, printable; empty when there is none.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, host: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.host = host
+
+
 class DiscoveryError(OAuthError):
     """The authorization server of an MCP server could not be found out.
 

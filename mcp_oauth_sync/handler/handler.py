@@ -15,7 +15,7 @@ from ..models.tokens import OAuthTokens
 from ..prompts import Prompt
 from ..protocol.dpop import Heard
 from ..protocol.presented import Presented, require_same_origin
-from ..protocol.transport import Transport
+from ..protocol.transport import Transport, guard_of
 from ..signing import SignedRequests, plain_prefix
 from ..stores import TokenManager, default_manager
 from ..urls import is_loopback, require_secure
@@ -39,6 +39,9 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
         grant: How tokens are obtained; None sends a person to the authorization server.
         session: Makes the requests, and supplies proxies, CA bundle and adapters; None makes one.
         profile: The accounts to use, where there are several on one server; None takes the manager's.
+
+    Raises:
+        ValueError: ``options`` say ``public_only``, and ``session`` is not guarded by ``PublicOnlyAdapter``.
 
     Example::
 
@@ -64,6 +67,10 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
         self._options = options or SignInOptions()
         self._prompt, self._grant = prompt, grant
         self._session = session or requests.Session()
+        if self._options.public_only:
+            from ..protocol.public_only import guarded  # loaded where it is asked for
+
+            self._session = guarded(session)
         self._authorizers: dict[tuple[str, str], Authorizer] = {}
         self._sessions: dict[tuple[str, str], MCPSession] = {}
 
@@ -216,7 +223,10 @@ class OAuthHandler(HeaderGiver, SignsInElsewhere):
         key = (server_name, server_url)
         if key not in self._authorizers:
             http = Transport(
-                session=self._session, headers_for=self._options.headers_for, allow_loopback=is_loopback(host)
+                session=self._session,
+                headers_for=self._options.headers_for,
+                allow_loopback=is_loopback(host),
+                guard=guard_of(server_url, public_only=self._options.public_only),
             )
             made = Authorizer(
                 server_url,

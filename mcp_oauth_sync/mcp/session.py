@@ -19,7 +19,7 @@ from .jsonrpc import Message
 from .listening import Listening
 from .notices import LogMessage
 from .server_info import ServerInfo
-from .signed import Auth, SignedOnce
+from .signed import Auth, SignedOnce, sign_in
 from .terms import HANDSHAKE, STATELESS, About, Terms
 from .wire import Wire
 
@@ -53,10 +53,13 @@ class MCPSession(Listening, Dressing):
         client_info: Name and version told to servers; None tells this library's.
         version: The revision of MCP to offer; None finds out what the server speaks. A server of handshakes may
             answer with an older one.
+        public_only: True contacts public addresses over https only: for programs whose users choose the servers.
+            A ``session`` has to be guarded by ``PublicOnlyAdapter`` then; an ``auth`` that says so has the same effect.
 
     Raises:
         InsecureURLError: ``server_url`` is neither https nor on the loopback interface.
-        ValueError: ``version`` is none we speak.
+        NotPublicError: ``public_only`` is on, and ``server_url`` certainly is at no public address, or not https.
+        ValueError: ``version`` is none we speak; or ``public_only`` is on, and ``session`` or ``auth`` is not.
 
     Example::
 
@@ -79,17 +82,23 @@ class MCPSession(Listening, Dressing):
         log_level: str = "info",
         client_info: Mapping[str, Any] | None = None,
         version: str | None = None,
+        public_only: bool = False,
     ) -> None:
         """Send nothing yet."""
         require_secure(server_url, "MCP server URL")
         if version not in (None, *STATELESS, *HANDSHAKE):
             raise ValueError(f"version is one of {', '.join(STATELESS + HANDSHAKE)}, or None to find out")
         carrier = requests.Session() if session is None else session
+        signs = carrier.auth if auth is _SIGN_IN else auth
+        if public_only or getattr(signs, "public_only", False):
+            from .to_public import public_carrier  # loaded where it is asked for
+
+            carrier, public_only = public_carrier(server_url, session, signs), True
         self._own = None if carrier is session else carrier
         if auth is None:
             auth = SignedOnce(None)
         elif auth is _SIGN_IN:
-            auth = None if carrier.auth else _sign_in(server_url, session)
+            auth = None if carrier.auth else sign_in(server_url, session, public_only=public_only)
         self._wire = Wire(server_url, carrier, auth, own=session is None)
         about = About(
             info=client_info or {"name": "mcp-oauth-sync", "version": __version__},
@@ -141,9 +150,3 @@ class MCPSession(Listening, Dressing):
 
     def _overhear(self, terms: Terms, said: Message) -> None:
         self._calls.overhear(terms, said)
-
-
-def _sign_in(server_url: str, session: requests.Session | None) -> Auth:
-    from ..auth import OAuth
-
-    return OAuth(server_url, session=session)

@@ -26,3 +26,16 @@ class SignedOnce(AuthBase):
             request = self._auth(request)
             request.hooks = hooks
         return request
+
+
+def sign_in(server_url: str, session: requests.Session | None, *, public_only: bool) -> AuthBase:
+    """Return what signs requests with a sign-in, which is asked for when the server wants one.
+
+    Args:
+        server_url: The MCP server.
+        session: Its proxies, CA bundle and adapters reach the OAuth endpoints; None takes those of the requests.
+        public_only: Whether these have to be at public addresses.
+    """
+    from ..auth import OAuth  # loaded where it is used
+
+    return OAuth(server_url, session=session, public_only=public_only)

@@ -33,7 +33,9 @@ class Sockets:
         self._closer: int | None = None
         self._here = threading.local()
         for scheme in ("https://", "http://"):
-            session.mount(scheme, _Adapter(self))
+            before = type(session.get_adapter(scheme))  # one that judges where connections go still does
+            kind = _Adapter if before is HTTPAdapter else type(f"Held{before.__name__}", (_Adapter, before), {})
+            session.mount(scheme, kind(self))
 
     def close(self) -> None:
         """End every wait. From now on only the calling thread may send anything."""

@@ -32,6 +32,7 @@ class OAuthConfig:
         extra_auth_params: Further parameters of the authorization request.
         revocation_url: Where tokens are revoked; None when not offered.
         issuer: The issuer expected in the redirect (RFC 9207); None when unknown.
+        public_only: True contacts public addresses over https only: for programs whose users choose the servers.
 
     Raises:
         InsecureURLError: An endpoint is neither https nor on the loopback interface.
@@ -49,6 +50,7 @@ class OAuthConfig:
     extra_auth_params: Mapping[str, str] = attrs.field(factory=dict, repr=False, converter=secret_texts)
     revocation_url: str | None = attrs.field(default=None, validator=_checked)
     issuer: str | None = None
+    public_only: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot work."""

@@ -56,6 +56,7 @@ class SignInOptions:
         allow_missing_iss: Whether, or from which issuers, an answer without the promised ``iss`` is taken; read as
             ``assume_pkce``.
         dpop: True insists on sender-constrained tokens, False never asks for them; None where both servers offer them.
+        public_only: True contacts public addresses over https only: for programs whose users choose the MCP servers.
 
     Raises:
         ValueError: A parameter is protected, a value is out of range, or there is a key and no client.
@@ -98,6 +99,7 @@ class SignInOptions:
         default=False, converter=rules.issuers, validator=rules.issuer_urls
     )
     dpop: bool | None = None
+    public_only: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Check what depends on several choices."""

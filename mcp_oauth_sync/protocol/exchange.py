@@ -10,7 +10,7 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError as LowLevelError
 
-from ..exceptions import printable
+from ..exceptions import OAuthError, printable
 from .reply import MAX_BODY, Reply, TransportFailure, decoded
 
 _CHUNK = 64 * 1024
@@ -63,7 +63,7 @@ class Exchange:
     def _work(self) -> None:
         try:
             self.reply = self._exchange()
-        except TransportFailure as failure:
+        except OAuthError as failure:
             self.failure = failure.with_traceback(None)  # frames hold bodies
         except (requests.RequestException, LowLevelError, OSError, ValueError) as failure:
             self.failure = explain(failure)

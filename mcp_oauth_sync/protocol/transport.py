@@ -55,6 +55,7 @@ class Transport:
         user_agent: The ``User-Agent`` header; None means this library's own.
         connection: An adapter used for every URL; None asks the session.
         settings: ``verify``, ``cert`` and ``proxies`` used for every URL; None asks the session.
+        guard: An adapter that stands in for all that are not of its kind; None lets every adapter do.
     """
 
     session: requests.Session = attrs.field(factory=requests.Session, repr=False)
@@ -65,6 +66,7 @@ class Transport:
     user_agent: str | None = None
     connection: BaseAdapter | None = attrs.field(default=None, repr=False)
     settings: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    guard: BaseAdapter | None = attrs.field(default=None, repr=False)
 
     def like(self, response: requests.Response, sent_with: Mapping[str, Any]) -> Transport:
         """Return a transport that reaches servers the way a caller's own request did.
@@ -180,7 +182,8 @@ class Transport:
         return agent if isinstance(agent, str) else None
 
     def _adapter(self, url: str) -> BaseAdapter:
-        return self.connection or self.session.get_adapter(url)
+        adapter = self.connection or self.session.get_adapter(url)
+        return adapter if self.guard is None or isinstance(adapter, type(self.guard)) else self.guard
 
     def _settings(self, url: str) -> dict[str, Any]:
         """Return what ``adapter.send`` takes. An explicit ``verify`` wins over REQUESTS_CA_BUNDLE."""
@@ -193,6 +196,25 @@ class Transport:
             environment = get_environ_proxies(url) if settings.pop("trust_env") else {}
             settings["proxies"] = {**environment, **settings["proxies"]}
         return {**settings, "stream": True, "timeout": timeout}
+
+
+def guard_of(url: str, *, public_only: bool) -> BaseAdapter | None:
+    """Return what keeps requests to public addresses; None where all may be contacted.
+
+    Args:
+        url: Where the first request goes.
+        public_only: Whether the caller wants that.
+
+    Raises:
+        NotPublicError: ``url`` certainly is at none, or is not https.
+    """
+    if not public_only:
+        return None
+    from .public_addresses import require_public  # loaded where it is asked for
+    from .public_only import PublicOnlyAdapter
+
+    require_public(url, "MCP server URL")
+    return PublicOnlyAdapter()
 
 
 def _redirect_target(reply: Reply) -> str | None:

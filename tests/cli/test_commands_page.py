@@ -12,7 +12,7 @@ from mcp_oauth_sync.cli.parser import build_parser
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "commands.rst").read_text(encoding="utf-8")
 #: Said once for all commands.
-COMMON = {"--help", "--verbose", "--profile"}
+COMMON = {"--help", "--verbose", "--profile", "--public-only"}
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
