@@ -47,6 +47,7 @@ ELSEWHERE = {
     "index.rst": "tests/test_readme_code.py",
     "stores.rst": "tests/stores/test_file_format.py",
     "tutorial.rst": "tests/test_tutorial.py",
+    "users_choose.rst": "tests/attacks/test_public_only.py",
 }
 
 

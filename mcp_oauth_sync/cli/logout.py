@@ -10,6 +10,7 @@ from ..stores import TokenManager
 from .accounts import alike, manager_for, sign_in_of
 from .as_json import show_json
 from .output import say
+from .parser_parts import is_public_only
 
 
 def run(options: argparse.Namespace) -> int:
@@ -17,7 +18,8 @@ def run(options: argparse.Namespace) -> int:
     manager = manager_for(options)
     name, record = sign_in_of(manager, options.name)
     held = record is not None and record.tokens is not None
-    revoked = record is not None and held and _signed_out(manager, name, record, forget=options.forget_client)
+    forget, public_only = options.forget_client, is_public_only(options)
+    revoked = record is not None and held and _signed_out(manager, name, record, forget=forget, public_only=public_only)
     forgotten = record is not None and options.forget_client
     if forgotten and not held:
         manager.delete_record(name)
@@ -38,9 +40,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _signed_out(manager: TokenManager, name: str, record: ServerRecord, *, forget: bool) -> bool:
+def _signed_out(manager: TokenManager, name: str, record: ServerRecord, *, forget: bool, public_only: bool) -> bool:
     url = record.server_url or record.token_endpoint
     if not url:
         manager.delete_record(name) if forget else manager.delete_tokens(name)
         return False
-    return OAuth(url, name=name, token_manager=manager).sign_out(forget=forget)
+    return OAuth(url, name=name, token_manager=manager, public_only=public_only).sign_out(forget=forget)
