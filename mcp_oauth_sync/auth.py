@@ -230,7 +230,8 @@ class OAuth(SignsInElsewhere):
         """Remove the tokens here and revoke them at the server; tell whether the server confirmed it.
 
         Args:
-            forget: Remove the registration too.
+            forget: Remove the registration too: here, and at the server where it was made by us, the server lets its
+                owner do that (RFC 7592), and no other sign-in is the same client.
 
         Raises:
             TokenStorageError: They could not be removed here.

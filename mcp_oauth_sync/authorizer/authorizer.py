@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import OAuthError, TokenStorageError
 from ..models.options import SignInOptions
-from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
 from ..protocol.challenge import Challenge
 from ..protocol.presented import Presented
@@ -20,11 +19,11 @@ from .asking import Asking
 from .attempts import Attempts
 from .choosing import asking_for
 from .held import Held
-from .moved import warn_not_revoked
 
 if TYPE_CHECKING:
     from ..grants.base import Grant
     from ..prompts import Prompt
+    from .ending import Ending
     from .refresh import Renewal
 
 logger = logging.getLogger(__name__)
@@ -195,32 +194,24 @@ class Authorizer:
         return header
 
     def sign_out(self, *, forget: bool = False) -> bool:
+        """Do as :meth:`end`; tell whether the server confirmed all that it was asked for."""
+        ending = self.end(forget=forget)
+        if ending.why:
+            logger.warning("%s is still registered: %s", self.held.name, ending.why)
+        return ending.confirmed
+
+    def end(self, *, forget: bool = False) -> Ending:
         """Remove the tokens here, then revoke them at the server; they are gone here even if that fails.
 
         Args:
-            forget: Remove the registration too.
-
-        Returns:
-            Whether the server confirmed that everything is revoked.
+            forget: Remove the registration too, here and, where it was made here and the server lets it, there.
 
         Raises:
             TokenStorageError: They could not be removed here.
         """
-        record = self.held.drop(forget=forget)
-        if record is not None and record.moved_on:
-            warn_not_revoked(self.held.name, record)
-            return False
-        return record is not None and self._revoke(record)
+        from .ending import end_sign_in  # what only ending one needs
 
-    def _revoke(self, record: ServerRecord) -> bool:
-        """Revoke the refresh token first: at many servers that ends the access token too. RFC 7009 section 2."""
-        if record.tokens is None:
-            return False
-        from ..client import MCPOAuthClient
-
-        client = MCPOAuthClient(self.server_url, options=self.options, http=self.http, record=record)
-        pairs = ((record.tokens.refresh_token, "refresh_token"), (record.tokens.access_token, "access_token"))
-        return all([client.revoke_token(token, hint) for token, hint in pairs if token])
+        return end_sign_in(self.held, self.options, self.http, forget=forget)
 
     def _refreshed_or_dead(self, rejected: str | None, http: Transport) -> Renewal:
         from .refresh import refresh_with_patience

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from ..urls import shown_url
 from .document import Document, MalformedDocument, number, required_text, text, texts
 from .secret import secret_or_none
 
@@ -35,6 +36,7 @@ class ClientRegistration:
         client_name: Registered name; None when not said.
         registration_client_uri: Where to manage the registration (RFC 7592); None when not offered.
         registration_access_token: The credential for that; never shown by ``repr``.
+        registered_at: The endpoint it was registered at; None when not known.
         source: How the registration came about.
 
     RFC 7591 section 3.2.1; OpenID Connect Registration section 2 (``token_endpoint_auth_signing_alg``).
@@ -51,6 +53,7 @@ class ClientRegistration:
     client_name: str | None = None
     registration_client_uri: str | None = None
     registration_access_token: str | None = attrs.field(default=None, repr=False, converter=secret_or_none)
+    registered_at: str | None = attrs.field(default=None, repr=shown_url)
     source: str = PREREGISTERED
 
     @client_id.validator
@@ -109,4 +112,8 @@ class ClientRegistration:
             MalformedDocument: A member is missing or of a wrong type.
         """
         read = cls._read(document, issuer=text(document, "issuer"), source=text(document, "source") or PREREGISTERED)
-        return attrs.evolve(read, token_endpoint_auth_signing_alg=text(document, "token_endpoint_auth_signing_alg"))
+        return attrs.evolve(
+            read,
+            token_endpoint_auth_signing_alg=text(document, "token_endpoint_auth_signing_alg"),
+            registered_at=text(document, "registered_at"),
+        )

@@ -108,7 +108,8 @@ def read_registration_response(
         unusable = "it is for other redirect URIs than ours"
     if unusable:
         raise RegistrationError(f"The registration at {where} cannot be used: {unusable}.", issuer=server.issuer)
-    return attrs.evolve(registration, token_endpoint_auth_method=select_method(registration, server))
+    method = select_method(registration, server)
+    return attrs.evolve(registration, token_endpoint_auth_method=method, registered_at=endpoint)
 
 
 def _known(ours: Sequence[str], registered: Sequence[str]) -> bool:

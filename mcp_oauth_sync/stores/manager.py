@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,6 +139,15 @@ class TokenManager(DepartingSignIns, ArrivingSignIns):
                 return self.delete_record(name)
             self.save_record(name, attrs.evolve(record, tokens=None, dpop_key=None))
             return True
+
+    def records_of_all_profiles(self) -> Iterator[ServerRecord]:
+        """Yield every sign-in of this application, whoever's account it is for. Raises as :meth:`load_record`."""
+        for namespace, name in self.store.list_generic():
+            application, _, profile = namespace.partition("@")
+            if application == self._application and " " not in profile:  # what is kept beside them has one
+                record = self.store.retrieve_record(name, namespace=namespace)
+                if record is not None:
+                    yield record
 
     def save_client_registration(self, name: str, registration: ClientRegistration) -> None:
         """Keep a registration. Raises as :meth:`save_record`."""

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from mcp_oauth_sync import (
     DeviceCodeGrant,
@@ -111,6 +112,12 @@ def test_a_name_is_looked_up_once_for_each_connection(remote: PublicStage) -> No
         assert remote.world.asked == [MCP]
         session.get(f"https://{MCP}/", timeout=20)
     assert remote.world.asked == [MCP]
+
+
+def test_a_connection_goes_to_the_port_of_its_url(remote: PublicStage) -> None:
+    with remote.guarded() as session:
+        session.get(f"https://{MCP}:8443/", timeout=20)
+    assert remote.world.dialled == [(MCP_AT, 8443)]
 
 
 def test_of_several_addresses_the_public_ones_are_tried_in_order(remote: PublicStage) -> None:
@@ -388,6 +395,14 @@ def test_the_handler_keeps_endpoints_that_are_spelled_out_to_public_addresses(re
         flow = OAuthFlow(attrs.evolve(config, public_only=True), prompt=remote.prompt())
         with pytest.raises(NotPublicError):
             flow.authorize()
+
+
+def test_guarding_a_session_drops_its_other_adapters(remote: PublicStage) -> None:
+    session = remote.plain()
+    session.mount(inside(remote), HTTPAdapter())
+    remote.world.names[INSIDE] = [["127.0.0.1"]]
+    with PublicOnlyAdapter.guard(session), pytest.raises(NotPublicError):
+        session.get(inside(remote), timeout=20)
 
 
 # Proxies

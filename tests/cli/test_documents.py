@@ -45,7 +45,8 @@ def test_the_address_of_a_sign_in_in_two_steps_is_in_a_document_too(
 def test_logout_says_what_became_of_the_tokens(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     scene.sign_in()
     printed = document(capsys, "logout", "notes")
-    assert printed == {"name": "notes", "signed_out": True, "revoked": True, "forgotten": False}
+    told = {"name": "notes", "signed_out": True, "revoked": True, "forgotten": False}
+    assert printed == {**told, "client_removed": None, "why": None}
     assert set(printed) == keys_of("logout")
     assert document(capsys, "logout", "notes") == {**printed, "signed_out": False, "revoked": None}
 

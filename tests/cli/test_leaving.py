@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mcp_oauth_sync import NoPrompt, OAuth
@@ -71,3 +73,46 @@ def test_clear_leaves_other_sign_ins_alone(scene: Scene) -> None:
     run("clear", "one")
     assert scene.files["two.enc"] == before
     assert "one.enc" not in scene.files
+
+
+def test_forgetting_the_client_removes_it_at_a_server_that_offers_that(scene: Scene) -> None:
+    scene.az.offer_removal = True
+    scene.sign_in()
+    done = run("logout", "notes", "--forget-client")
+    assert (done.status, done.out) == (0, "")
+    assert done.err.splitlines() == [
+        "'notes' is signed out; the server has revoked its tokens.",
+        "Its client is removed at the server and forgotten here; the next sign-in will register another one.",
+    ]
+    assert [(exchange.method, exchange.path) for exchange in scene.az.log] == [
+        ("POST", "/revoke"),
+        ("POST", "/revoke"),
+        ("DELETE", "/register/1"),
+    ]
+    assert scene.az.clients == {}
+    assert default_manager().load_record("notes") is None
+
+
+def test_a_client_is_removed_after_its_tokens_are_gone_too(scene: Scene) -> None:
+    scene.az.offer_removal = True
+    scene.sign_in()
+    run("logout", "notes")
+    scene.az.clear()
+    found = json.loads(run("logout", "notes", "--forget-client", "--json").out)
+    assert (found["signed_out"], found["revoked"], found["client_removed"], found["why"]) == (False, None, True, None)
+    assert [exchange.method for exchange in scene.az.log] == ["DELETE"]
+
+
+def test_a_client_that_the_server_keeps_is_forgotten_here_and_said_to_be_left(scene: Scene) -> None:
+    scene.az.offer_removal = True
+    scene.sign_in()
+    scene.az.fault("/register/1", html(403))
+    done = run("logout", "notes", "--forget-client")
+    assert (done.status, done.out) == (0, "")
+    said = done.err.splitlines()
+    assert said[1] == "Its client is forgotten here, too; the next sign-in will register another one."
+    assert said[2].startswith("It is still known to the server. The client was not removed at http://127.0.0.1:")
+    assert "does not let clients remove themselves" in said[2]
+    assert len(said) == 3
+    assert default_manager().load_record("notes") is None
+    scene.az.clear_faults()

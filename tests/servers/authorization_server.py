@@ -60,6 +60,8 @@ class AuthorizationServer(Origin):
         self.initial_access_token = "initial-access-token-0123456789"
         self.retry_after = "1"
         self.registration_overrides: dict[str, Any] = {}
+        self.offer_removal = False  # RFC 7592
+        self.removals = 0
         self.secret_ttl: float | None = None
         self.clients: dict[str, dict[str, Any]] = {}
         self.client_documents: dict[str, dict[str, Any]] = {}  # client-id metadata documents, by URL

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from . import management_endpoint
 from .device_endpoint import GRANT_TYPE as DEVICE_CODE
 from .messages import ABSENT, Exchange, Reply, json_reply, merged
 from .strictness import Refusal, check_client_request
@@ -35,6 +36,8 @@ def register(server: AuthorizationServer, exchange: Exchange) -> Reply:
     asked = _read(exchange, device_codes=server.offer_device_codes)
     _check_redirects(asked, refuse_ip=mode == "loopback-refused")
     client = _accept(server, asked)
+    if server.offer_removal:
+        client |= management_endpoint.offer(server, client)
     answer = merged(client, server.registration_overrides)
     stored = merged(client, {k: v for k, v in server.registration_overrides.items() if _is_usable(k, v)})
     server.clients[str(stored["client_id"])] = stored
