@@ -14,9 +14,12 @@ from .accounts import manager_for
 from .auth_flags import arguments_of, in_flags
 from .doctor_flags import STANDARD_OUTPUT
 from .output import data, paragraph, say
+from .paint import BAD, DOUBTFUL, FAINT, GOOD
 from .parser_parts import is_public_only
+from .table import show_headed
 
 _INDENT = " " * 9
+_PAINT = {Level.OK: GOOD, Level.WARNING: DOUBTFUL, Level.PROBLEM: BAD, Level.SKIPPED: FAINT}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,7 +69,7 @@ def _print(findings: tuple[Finding, ...]) -> None:
 
 
 def _head(level: Level, title: str, what: str) -> None:
-    paragraph(f"{level.value:<8} {title}: {what}", hanging=len(_INDENT))
+    show_headed(f"{level.value:<{len(_INDENT)}}", f"{title}: {what}", paint=_PAINT[level], hanging=len(_INDENT))
 
 
 def _explain(finding: Finding) -> None:

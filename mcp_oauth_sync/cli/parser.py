@@ -9,7 +9,7 @@ from .client_document_flags import add_client_document
 from .doctor_flags import add_doctor
 from .parser_machine import add_completion, add_demo, add_stores
 from .parser_moving import add_moving_commands
-from .parser_parts import ExamplesAsWritten, Mixed, add_profile, add_public_only, add_verbose
+from .parser_parts import ExamplesAsWritten, Mixed, Spoken, add_profile, add_public_only, add_verbose
 from .parser_sign_in import add_sign_in_commands
 from .parser_use import add_using_commands
 
@@ -49,7 +49,7 @@ def build_parser(*, mixed: bool = True) -> argparse.ArgumentParser:
     Args:
         mixed: Whether flags may stand between words; what completes a line cannot do with that.
     """
-    parser = argparse.ArgumentParser(
+    parser = Spoken(
         prog="mcp-oauth-sync",
         description="Sign in to MCP servers, and stay signed in.",
         epilog=_EXAMPLES,
@@ -57,8 +57,10 @@ def build_parser(*, mixed: bool = True) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mcp-oauth-sync {__version__}")
     add_verbose(parser, default=False)
-    kind = Mixed if mixed else argparse.ArgumentParser
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=kind)
+    kind: type[argparse.ArgumentParser] = Mixed if mixed else Spoken
+    commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        dest="command", metavar="COMMAND", parser_class=kind
+    )
     kept = [*add_sign_in_commands(commands), *add_using_commands(commands), *add_moving_commands(commands)]
     stores = add_stores(commands)
     kept.append(add_doctor(commands))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -14,7 +15,20 @@ PUBLIC_ONLY_VARIABLE = "MCP_OAUTH_SYNC_PUBLIC_ONLY"
 _OFF = ("", "0", "false", "no", "off")
 
 
-class Mixed(argparse.ArgumentParser):
+class Spoken(argparse.ArgumentParser):
+    """Tells what is wrong as everything else here does, and where to read what is right."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell it, and end with exit status 2."""
+        from .output import say
+
+        self.print_usage(sys.stderr)
+        say(f"error: {message}")
+        say(f"hint: Run: {self.prog} --help")
+        self.exit(2)
+
+
+class Mixed(Spoken):
     """Lets flags stand between words, also where any number of words may follow."""
 
     _again = False

@@ -18,10 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .output import wrapped
+from .paint import FAINT
 
 _DOTS = "..."
-#: What stands apart without a colour of its own.
-_FAINT = "dim"
 _GAP = 2
 #: Columns for each cell of a row, below which the cells stand under each other.
 _NARROW = 15
@@ -43,7 +42,7 @@ def draw_table(heading: Sequence[str], rows: Sequence[Sequence[str]], *, paint: 
                 console.print(Padding(Shortened(cell), (0, 0, 0, _GAP)))
             console.print(Padding(Text(row[-1], style=style), (0, 0, 0, _GAP)))
         return
-    table = Table(*heading, box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style=_FAINT)
+    table = Table(*heading, box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style=FAINT)
     # What a row is called is typed into other commands: other cells are shortened first.
     table.columns[0].no_wrap = max((cell_len(row[0]) for row in rows), default=0) <= console.width // 2
     table.columns[-1].overflow = "fold"
@@ -63,7 +62,20 @@ def draw_facts(facts: Mapping[str, str], *, paint: Mapping[str, str]) -> None:
     room = max(map(cell_len, facts), default=0) + _GAP
     for name, value in facts.items():
         beside = wrapped(value, " " * room)[cell_len(name) :]
-        console.print(Text.assemble((name, _FAINT), (beside, paint.get(name, ""))), soft_wrap=True)
+        console.print(Text.assemble((name, FAINT), (beside, paint.get(name, ""))), soft_wrap=True)
+
+
+def draw_headed(head: str, text: str, *, paint: str, hanging: int) -> None:
+    """Show a paragraph.
+
+    Args:
+        head: Its beginning.
+        text: The rest.
+        paint: The style of the beginning.
+        hanging: Columns to indent every line but the first.
+    """
+    lines = wrapped(f"{head}{text}", hanging=hanging)
+    open_console().print(Text.assemble((head, paint), lines[len(head) :]), soft_wrap=True)
 
 
 def open_console() -> Console:

@@ -10,7 +10,7 @@ from ..exceptions import TokenStorageError, printable
 from ..models.record import ServerRecord
 from ..stores import TokenManager
 from .moments import short
-from .table import BAD, DOUBTFUL, GOOD
+from .paint import BAD, DOUBTFUL, GOOD
 
 DONE, FAILED, SIGN_IN_NEEDED = 0, 1, 3
 

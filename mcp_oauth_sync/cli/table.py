@@ -10,9 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from .output import data, is_terminal, shown
+from .paint import PLAIN
 
-#: What a cell may be painted as.
-GOOD, DOUBTFUL, BAD, PLAIN = "green", "yellow", "red", ""
 _GAP = "  "
 
 
@@ -49,6 +48,23 @@ def show_facts(facts: Mapping[str, str], *, paint: Mapping[str, str] | None = No
     from .screen import draw_facts
 
     draw_facts(clean, paint=paint or {})
+
+
+def show_headed(head: str, text: str, *, paint: str, hanging: int) -> None:
+    """Print a paragraph whose beginning is painted: in lines that fit a terminal, whole and plain in a pipe.
+
+    Args:
+        head: The beginning.
+        text: The rest, after two spaces or more.
+        paint: What the beginning is painted as.
+        hanging: Columns to indent every line but the first.
+    """
+    if not is_terminal(sys.stdout):
+        data(f"{head}{text}".rstrip())
+        return
+    from .screen import draw_headed
+
+    draw_headed(shown(head), shown(text), paint=paint, hanging=hanging)
 
 
 def _in_one_line(text: str) -> str:

@@ -11,8 +11,9 @@ from ..models.tokens import OAuthTokens
 from ..urls import without_query
 from .as_json import show_json
 from .moments import as_utc, in_words
+from .paint import GOOD
 from .silent import silent_sign_in
-from .table import GOOD, show_facts
+from .table import show_facts
 
 
 def run(options: argparse.Namespace) -> int:

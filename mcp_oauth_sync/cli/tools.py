@@ -9,7 +9,8 @@ from ..mcp.records import Tool
 from .as_json import as_json
 from .connection import open_session
 from .output import data, paragraph, say
-from .table import show_table
+from .paint import STRONG
+from .table import show_headed, show_table
 from .tool_parameters import read_parameters
 
 #: Characters that are shown of what a server calls a tool, and of what it says of it.
@@ -24,7 +25,8 @@ def run(options: argparse.Namespace) -> int:
         data(as_json([tool.raw for tool in tools]))
     elif options.long:
         for tool in tools:
-            paragraph("  ".join(_row(tool)).rstrip(), hanging=4)
+            name, said = _row(tool)
+            show_headed(name, f"  {said}", paint=STRONG, hanging=4)
             _show_parameters(tool)
     elif tools:
         show_table(("TOOL", "WHAT IT DOES"), [_row(tool) for tool in tools])

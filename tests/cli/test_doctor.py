@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_flags_that_do_not_go_together_are_wrong_usage(
 def test_in_a_pipe_and_at_a_terminal_the_same_is_shown(scene: Scene) -> None:
     piped = run("doctor", scene.url, environment={"NO_COLOR": "1"})
     assert (piped.status, piped.err) == (0, "1 warning. Nothing stands in the way of a sign-in.\n")
-    with Terminal("doctor", scene.url) as terminal:
+    with Terminal("doctor", scene.url, environment={"NO_COLOR": "1"}) as terminal:
         assert terminal.end() == 0
         shown = terminal.screen
     assert "\x1b" not in shown + piped.out
@@ -168,6 +169,17 @@ def test_in_a_pipe_and_at_a_terminal_the_same_is_shown(scene: Scene) -> None:
     whole = [line for line in piped.out.splitlines() if len(line) > 80]
     assert whole != []
     assert [line for line in whole if "This machine: mcp-oauth-sync" in line and "OpenSSL" in line] != []
+
+
+def test_how_bad_it_is_is_painted_where_colours_are_wanted(scene: Scene) -> None:
+    with Terminal("doctor", "nobody", environment={"TERM": "xterm"}) as terminal:
+        assert terminal.end() == 3
+    heads = set(re.findall(r"^(\x1b\[\d+m\w+) *\x1b\[0m\S", terminal.screen, re.MULTILINE))
+    assert heads == {"\x1b[2mskipped", "\x1b[33mwarning", "\x1b[32mok"}
+    scene.mcp.stop()
+    with Terminal("doctor", scene.url, environment={"TERM": "xterm"}) as terminal:
+        assert terminal.end() == 1
+    assert "\x1b[31mproblem" in terminal.screen
 
 
 def test_a_hostile_server_moves_no_cursor(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:

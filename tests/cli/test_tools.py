@@ -129,7 +129,7 @@ def test_the_parameters_of_each_tool_are_listed_too(scene: Scene, monkeypatch: p
         {"name": "free", "description": "Whatever.", "inputSchema": {"type": "object"}},
     )
     scene.sign_in()
-    with Terminal("tools", "notes", "--long") as terminal:
+    with Terminal("tools", "notes", "--long", environment={"NO_COLOR": "1"}) as terminal:
         assert terminal.end() == 0
     lines = terminal.screen.splitlines()
     assert [line for line in lines if len(line) > 80] == []
@@ -147,6 +147,9 @@ def test_the_parameters_of_each_tool_are_listed_too(scene: Scene, monkeypatch: p
         "free  Whatever.",
         "    (anything)",
     ]
+    with Terminal("tools", "notes", "--long", environment={"TERM": "xterm"}) as terminal:
+        assert terminal.end() == 0
+    assert terminal.screen.splitlines()[0] == "\x1b[1mbook\x1b[0m  Book a room."
 
 
 def test_json_is_all_that_a_server_says_of_its_tools(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,10 @@ def test_wrong_usage_ends_the_process_with_2() -> None:
     done = run("fly")
     assert (done.status, done.out) == (2, "")
     assert "invalid choice: 'fly'" in done.err
+    with Terminal("fly") as terminal:
+        assert terminal.end() == 2
+    assert max(map(len, terminal.screen.splitlines())) <= 80
+    assert "\nerror: argument COMMAND: invalid choice: 'fly'" in terminal.screen
 
 
 @pytest.mark.parametrize(
@@ -136,6 +140,10 @@ def test_wrong_usage_ends_with_2_and_the_usage_on_standard_error(
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith("usage: mcp-oauth-sync ")
     assert said in done.err
+    error, hint = done.err.splitlines()[-2:]
+    assert error.startswith("error: ")
+    words = arguments[:1] if arguments[0] in COMMANDS and "unrecognized" not in error else []
+    assert hint == " ".join(["hint: Run: mcp-oauth-sync", *words, "--help"])
     assert "Traceback" not in done.err
     assert files_below(home) == {}
 
