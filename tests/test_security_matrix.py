@@ -37,7 +37,7 @@ def with_letters(letters: str, parts: str) -> tuple[str, ...]:
 # Every row there has to be, by page. A row is never taken away: what no longer holds is told in it.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "mcp": numbered("S", 44),
-    "practices": numbered("B", 11)[5:],
+    "practices": numbered("B", 11),
     "rfcs": numbered("R", 25),
     "advisories": numbered("V", 19),
     "storage": numbered("F", 22),
