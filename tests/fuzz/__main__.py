@@ -73,9 +73,9 @@ class Plugin:
         test: Any = pyfuncitem.obj
         handle, inner = test.hypothesis, test.hypothesis.inner_test
         test._hypothesis_internal_use_settings = self._settings
-        handle.inner_test = self._watched(inner, pyfuncitem.nodeid)
-        given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
         deadline = time.monotonic() + self._share
+        handle.inner_test = self._watched(inner, pyfuncitem.nodeid, deadline)
+        given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
         before = signal.signal(signal.SIGALRM, _give_up)
         try:
             while time.monotonic() < deadline:
@@ -85,15 +85,25 @@ class Plugin:
             handle.inner_test = inner
         return True
 
-    def _watched(self, inner: Callable[..., None], name: str) -> Callable[..., None]:
-        """Return a test that counts its examples and ends those that hang."""
+    def _watched(self, inner: Callable[..., None], name: str, deadline: float) -> Callable[..., None]:
+        """Return a test that counts its examples, ends those that hang, and does nothing any more when time is over.
+
+        One that found something goes on, to find the smallest example of it.
+        """
+        broken = False
 
         @functools.wraps(inner)
         def example(*args: Any, **kwargs: Any) -> None:
+            nonlocal broken
+            if time.monotonic() > deadline and not broken:
+                return
             self._examples[name] = self._examples.get(name, 0) + 1
             signal.setitimer(signal.ITIMER_REAL, HANGING)
             try:
                 inner(*args, **kwargs)
+            except Exception:
+                broken = True
+                raise
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -392,3 +393,18 @@ def test_the_room_of_locks_loads_where_there_is_no_fork(monkeypatch: pytest.Monk
     monkeypatch.delattr(os, "register_at_fork")
     with read_again(locks).exclusive("x", None, timeout=0, name="x"):
         pass
+
+
+def test_the_folders_of_locks_are_private_whatever_the_umask(folder: Path) -> None:
+    manager, before = TokenManager(folder), os.umask(0)
+    try:
+        with manager.exclusive("x", timeout=0):
+            pass
+    finally:
+        os.umask(before)
+    lock = manager.store.lock_file("x", "oauth", "refresh")
+    assert lock is not None
+    assert [stat.S_IMODE(place.stat().st_mode) for place in (lock, lock.parent, lock.parent.parent, folder)] == [
+        0o600,
+        *[0o700] * 3,
+    ]
