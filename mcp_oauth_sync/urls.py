@@ -25,6 +25,8 @@ _FOREIGN_SCHEMES = frozenset(
     "view-source ws wss".split()
 )
 _USER = re.compile(r"^([A-Za-z0-9+.\-]*:)?(/*)[^/]*@")
+#: What follows a host but is no port: a password may hold a slash, a question mark or a number sign.
+_NO_PORT = re.compile(r"^((?:[A-Za-z0-9+.\-]*:)?//+[^/:\[\]]*:)(?![0-9]{0,5}(?:/|$)).*", re.DOTALL)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -69,7 +71,7 @@ def _is_host(host: str) -> bool:
 
 def _bare(url: str) -> str:
     """Return the URL without query, fragment and user information, however broken it is."""
-    return printable(_USER.sub(r"\1\2", url.split("?")[0].split("#")[0]))
+    return printable(_NO_PORT.sub(r"\1...", _USER.sub(r"\1\2", url.split("?")[0].split("#")[0])))
 
 
 def _refuse(url: str, what: str, why: str) -> InsecureURLError:
