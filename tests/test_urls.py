@@ -15,6 +15,7 @@ from mcp_oauth_sync.urls import (
     portless,
     require_secure,
     same_origin,
+    shown_url,
     well_known,
     with_query,
     without_query,
@@ -270,6 +271,11 @@ def test_only_a_loopback_url_loses_its_port() -> None:
     assert portless("http://[::1]:4711/callback") == "http://[::1]/callback"
     for url in ("https://127.0.0.1:1/x", "http://h:1/x", "http://[::1", "com.example:/x"):
         assert portless(url) == url
+
+
+def test_a_url_shows_itself_without_its_query_and_nothing_as_none() -> None:
+    assert shown_url("https://user@mcp.example.com/mcp?key=x") == "'https://mcp.example.com/mcp'"
+    assert (shown_url(None), shown_url("")) == ("None", "''")
 
 
 hostile = st.one_of(

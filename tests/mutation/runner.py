@@ -7,7 +7,7 @@ notice it, the quickest first. A process that has loaded pytest and what the pac
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import os
 import random
 import re
@@ -117,7 +117,7 @@ class Runner:
             "-rfE",
         ]
         command += ["--cov", "--cov-context=test", "--cov-report=", *(f"tests/{test}" for test in self._room.tests)]
-        there = self._environment() | {"COVERAGE_FILE": str(data)}
+        there = os.environ | {"PYTHONPATH": str(self._tree), "COVERAGE_FILE": str(data)}  # this run writes bytecode
         done = subprocess.run(command, cwd=self._tree, env=there, capture_output=True, text=True, timeout=3600)
         if done.returncode not in (0, 1):
             raise SystemExit(f"The tests fail with nothing broken:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
@@ -179,6 +179,7 @@ class Runner:
         path = self._tree / PACKAGE / mutant.file
         whole = path.read_bytes()
         path.write_bytes(mutant.change.apply(whole))
+        Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
         try:
             patience = 30 + 4 * sum(self._seconds.get(test, 0.0) for test in tests)
             return self._run(tests, patience, options=("-x",)) != 0

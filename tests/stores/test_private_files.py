@@ -258,6 +258,15 @@ def test_a_folder_that_is_not_there_any_more_is_an_error_and_not_a_loop(tmp_path
     assert (done.stdout.strip(), done.stderr) == ("told", "")
 
 
+def test_a_file_in_place_of_a_folder_is_an_error_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"mine")
+    with pytest.raises(FileExistsError):
+        make_private_directory(tmp_path / "f")
+    with pytest.raises(NotADirectoryError):
+        make_private_directory(tmp_path / "f" / "below")
+    assert (tmp_path / "f").read_bytes() == b"mine"
+
+
 def test_a_root_that_is_not_there_is_an_error_and_not_a_search_for_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: Path, mode: int) -> None:
         raise FileNotFoundError(errno.ENOENT, "no such drive")
