@@ -38,7 +38,7 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(abc|collections|contextlib|datetime|enum|http|hvac|logging|pathlib|requests|types|typing|urllib3)\..*",
     ),
-    (r"py:.*", "AbstractContextManager|Any|Path|T|optional"),
+    (r"py:.*", r"AbstractContextManager|Any|Path|T|optional|(mcp_oauth_sync\.protocol\.public_only\.)?_S"),
     # Types that only this library makes.
     (r"py:.*", r"(mcp_oauth_sync\.(protocol\.dpop|stores\.sealing)\.)?(Heard|Keys|LoginFunction|build_key)"),
 ]
@@ -49,8 +49,9 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 autodoc_default_options = {
     "members": True,
-    # Ways that several classes have from one without a page; not what Python itself gives.
-    "inherited-members": "object, ABC, Enum, BaseException, OSError, TimeoutError, ValueError, OAuthError, dict, str",
+    # Ways that several classes have from one without a page; not what Python itself gives, nor requests.
+    "inherited-members": "object, ABC, Enum, BaseException, OSError, TimeoutError, ValueError, OAuthError, dict, str, "
+    "HTTPAdapter, BaseAdapter",
 }
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
