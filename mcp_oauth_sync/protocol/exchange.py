@@ -11,6 +11,7 @@ from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError as LowLevelError
 
 from ..exceptions import OAuthError, printable
+from .giving_up import end_wait_of
 from .reply import MAX_BODY, Reply, TransportFailure, decoded
 
 _CHUNK = 64 * 1024
@@ -42,11 +43,12 @@ class Exchange:
         Raises:
             TransportFailure: No usable answer came in time.
         """
-        threading.Thread(target=self._work, name="mcp-oauth-sync exchange", daemon=True).start()
+        worker = threading.Thread(target=self._work, name="mcp-oauth-sync exchange", daemon=True)
+        worker.start()
         try:
             finished = self.done.wait(deadline)
         finally:
-            self._abandon()
+            self._abandon(worker)
         if not finished:
             raise TransportFailure(f"no complete answer within {deadline:g} seconds")
         if self.failure is not None:
@@ -54,9 +56,13 @@ class Exchange:
         assert self.reply is not None  # noqa: S101  (set whenever there is no failure)
         return self.reply
 
-    def _abandon(self) -> None:
+    def _abandon(self, worker: threading.Thread) -> None:
         self.abandoned = True
-        if not self.done.is_set() and self.response is not None:
+        if self.done.is_set():
+            return
+        if self.response is None:
+            end_wait_of(worker.ident)
+        else:
             with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):  # it may have just ended
                 self.response.raw.shutdown()
 
