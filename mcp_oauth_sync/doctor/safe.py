@@ -103,23 +103,29 @@ def holds_piece(text: str, private: Sequence[str]) -> bool:
     return any(piece in text for piece in pieces)
 
 
-def safe_document(document: object, *, member: str | None = None) -> object:
+def safe_document(document: object, *, member: str | None = None, depth: int = 8) -> object:
     """Return a JSON document in which only what is known to be harmless is shown.
 
     Args:
         document: The document, or a part of it.
         member: The member that it is the value of; None for the whole.
+        depth: How many levels are shown.
     """
     if isinstance(document, Mapping):
-        if member not in (None, "error", "result", "params"):
+        if member not in (None, "error", "result", "params") or not depth:
             return f"<{len(document)} members>"
-        return {_safe_name(str(name)): safe_document(value, member=str(name)) for name, value in document.items()}
+        return {
+            _safe_name(str(name)): safe_document(value, member=str(name), depth=depth - 1)
+            for name, value in document.items()
+        }
     if document is None or isinstance(document, bool):
         return document
     if member in ("code", "id") and isinstance(document, int) and abs(document) < _SMALL:
         return document  # a code of JSON-RPC is a number; one of OAuth is a secret text
     if isinstance(document, Sequence) and not isinstance(document, str):
-        return [safe_document(value, member=member) for value in document[:100]]
+        if not depth:
+            return f"<{len(document)} values>"
+        return [safe_document(value, member=member, depth=depth - 1) for value in document[:100]]
     if member not in _SHOWN:
         return fingerprint(str(document)) if isinstance(document, str) else f"<{type(document).__name__}>"
     text = str(document)

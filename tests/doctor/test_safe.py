@@ -195,3 +195,12 @@ def test_a_message_of_json_rpc_keeps_its_code_and_not_its_words() -> None:
         "error": {"code": -32601, "message": fingerprint(SECRET), "data": fingerprint(SECRET)},
     }
     assert safe_document({"id": 12345678901234}) == {"id": "<int>"}
+
+
+@pytest.mark.parametrize("levels", [9, 100, 900])
+def test_a_document_of_any_depth_can_be_shown(levels: int) -> None:
+    arrays, objects = json.loads("[" * levels + "]" * levels), json.loads('{"error":' * levels + "1" + "}" * levels)
+    shown = json.dumps(safe_document({"scopes_supported": arrays, "error": objects}))
+    assert len(shown) < 200
+    assert "<1 members>" in shown
+    assert "<1 values>" in shown
