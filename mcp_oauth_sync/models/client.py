@@ -80,9 +80,12 @@ class ClientRegistration:
             issuer: The authorization server that gave it.
 
         Raises:
-            MalformedDocument: ``client_id`` is missing or a member has a wrong type.
+            MalformedDocument: ``client_id`` is missing or holds control characters, or a member has a wrong type.
         """
-        return cls._read(document, issuer=issuer, source=DYNAMIC)
+        registration = cls._read(document, issuer=issuer, source=DYNAMIC)
+        if not registration.client_id.isprintable():  # RFC 6749 appendix A.1
+            raise MalformedDocument("'client_id' holds control characters")
+        return registration
 
     @classmethod
     def _read(cls, document: Document, *, issuer: str | None, source: str) -> ClientRegistration:

@@ -66,7 +66,7 @@ def parse_token_response(
         raise MalformedDocument(f"the token type {printable(token_type, 40)!r} is not Bearer")
     scope = document.get("scope")
     if isinstance(scope, (list, tuple)):
-        scope = " ".join(str(item) for item in scope)
+        scope = " ".join(scope) if all(isinstance(item, str) for item in scope) else None
     access_token = required_text(document, "access_token")
     if not access_token.isascii() or not access_token.isprintable() or " " in access_token:
         raise MalformedDocument("'access_token' holds characters that fit in no header")

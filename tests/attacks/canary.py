@@ -34,7 +34,7 @@ SENT = (
 ).split()
 _RANDOM = re.compile(r"(?=(?:.*[a-z]){3})(?=(?:.*[A-Z]){3})(?=.*[0-9])[A-Za-z0-9_-]{24}")
 _VALUE = re.compile(rf"[A-Za-z0-9._~+/=:%-]{{{SHORTEST},256}}")
-_FOR_THE_BROWSER = re.compile(r"\S*[?&](?:state|code_challenge)=\S*")
+_FOR_THE_BROWSER = re.compile(r"(?<!\S)\S*[?&](?:state|code_challenge)=\S*")
 
 
 def base64_of(text: str) -> Iterator[str]:

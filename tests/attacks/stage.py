@@ -18,6 +18,7 @@ from mcp_oauth_sync.exceptions import OAuthError
 from mcp_oauth_sync.protocol.transport import Transport
 
 from ..servers import AuthorizationServer, McpServer, Origin, Person
+from .memory import MEMORY, peak
 
 #: Seconds that any refusal may take; the real limits are lowered where a server never ends its answer.
 BOUND = 8.0
@@ -101,7 +102,7 @@ class Stage:
 
     @contextmanager
     def refusing(self, *kinds: type[OAuthError], shown: int = 0, redeemed: int = 0) -> Iterator[list[OAuthError]]:
-        """Expect a refusal: typed, in time, readable, nothing sent elsewhere, the store as it was, byte by byte.
+        """Expect a refusal: typed, in bounds, readable, nothing sent elsewhere, the store as it was, byte by byte.
 
         Args:
             kinds: What may be raised.
@@ -110,10 +111,11 @@ class Stage:
         """
         before, asked, tokens = self.snapshot(), len(self.asked), len(self.sent("token"))
         errors: list[OAuthError] = []
-        started = time.monotonic()
+        started, held = time.monotonic(), peak(reset=True)
         with pytest.raises(OAuthError) as caught:
             yield errors
         assert time.monotonic() - started < BOUND
+        assert peak() - held < MEMORY
         errors.append(caught.value)
         assert isinstance(caught.value, kinds), repr(caught.value)
         readable(caught.value)

@@ -314,11 +314,14 @@ def test_a_refreshed_token_that_cannot_be_presented_is_refused_and_nothing_is_lo
 
 
 @pytest.mark.parametrize(
-    "scope", ["\ud800", "\x1b[2J notes", {"a": 1}, [{"b": [2]}], 7, "x" * 100_000], ids=lambda v: repr(v)[:20]
+    "scope",
+    ["\ud800", "\x1b[2J notes", {"a": 1}, [{"b": [2]}], ["notes", 7], [WRONG_TYPES["900 arrays"]], 7, "x" * 100_000],
+    ids=lambda v: repr(v)[:20],
 )
 def test_whatever_scope_was_granted_the_next_request_and_the_next_refresh_work(stage, scope):
     stage.server.token_overrides = {"scope": scope}
     assert stage.call(stage.auth()).status_code == 200
+    assert not set("{[\x1b\ud800") & set(stage.auth().tokens.scope or "")
     stage.server.expire_all_access_tokens()
     assert stage.call(stage.auth()).status_code == 200
     assert (stage.server.refreshes, len(stage.asked)) == (1, 1)
