@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mcp_oauth_sync.exceptions import StoreCorruptError, TokenStorageError
-from mcp_oauth_sync.stores.vault.answer import LONGEST
+from mcp_oauth_sync.stores.vault.answer import LONGEST, PolicyError
 from mcp_oauth_sync.stores.vault.kv import LARGEST
 from mcp_oauth_sync.stores.vault.names import to_document
 
@@ -37,7 +37,6 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
     "wrong metadata": lambda wrong: {"data": {"data": {"value": "x"}, "metadata": wrong}},
     "wrong version": lambda wrong: {"data": {"data": {"value": "x"}, "metadata": {"version": wrong}, "version": wrong}},
     "wrong keys": lambda wrong: {"data": {"keys": wrong}},
-    "wrong options": lambda wrong: {"data": {"type": "kv", "path": "secret/", "options": wrong}},
     "wrong type": lambda wrong: {"data": {"type": wrong, "path": wrong, "options": {"version": wrong}}},
     "wrong errors": lambda wrong: {"errors": wrong, "warnings": wrong},
 }
@@ -74,18 +73,36 @@ def test_an_answer_of_wrong_types_is_an_error_and_never_a_value(
     bao: Bao, front: Front, subtests: pytest.Subtests, act: str
 ) -> None:
     known, asks = bao.store(url=front.url, kv_version=2), act == "ask for the version"
+    where = f"/v1/sys/internal/ui/mounts/{bao.mount}" if asks else "*"
     assert known.retrieve_generic("k") is None
-    for name, made in ANSWERS.items():
+    options = {"wrong options": lambda wrong: {"data": {"type": "kv", "path": bao.mount, "options": wrong}}}
+    for name, made in {**ANSWERS, **options}.items():
         for kind, wrong in WRONG_TYPES.items():
             for status in (200, 404, *((400, 403, 500) if name == "wrong errors" else ())):
                 with subtests.test(f"{name}: {kind}, {status}"):
                     store = bao.store(url=front.url) if asks else known
-                    front.fault("*", reply(status, made(wrong)))
+                    front.fault(where, reply(status, made(wrong)))
                     told: Any = None
                     with suppress(TokenStorageError):
                         told = everything(store)["read" if asks else act]()
                     assert told in (None, [], False, "x", act == "delete"), told
                     front.clear_faults()
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, b""), (404, b"{}"), (404, b'{"other": []}'), (403, b""), (400, b"[" * 100_000), (404, b"[" * 100_000)],
+)
+def test_who_answers_for_a_vault_tells_nobody_that_nothing_is_there(
+    bao: Bao, front: Front, act: str, status: int, body: bytes
+) -> None:
+    store = bao.store(url=front.url, kv_version=2)
+    store.store_generic("k", "old")
+    front.fault("*", reply(status, body))
+    assert not isinstance(refused(everything(store)[act]), PolicyError)
+    front.clear_faults()
+    assert store.retrieve_generic("k") == "old"
 
 
 @pytest.mark.parametrize("act", ACTS)

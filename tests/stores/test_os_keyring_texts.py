@@ -73,6 +73,12 @@ def test_no_value_is_taken_for_a_header_and_no_other_text_for_a_value(text: str)
             value_of(text, "generic/k")
 
 
+@pytest.mark.parametrize("text", ["", "text x", "base64 eA==", "mcp-oauth-sync/3 text x", "mcp-oauth-sync/2 text x"])
+def test_a_text_without_our_mark_is_no_value(text: str) -> None:
+    with pytest.raises(NotOurs):
+        value_of(text, "generic/k")
+
+
 def test_a_header_fits_its_own_document_only() -> None:
     header = Header.of("a", 2, "document")
     assert Header.read(str(header)) == header

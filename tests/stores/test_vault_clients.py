@@ -71,6 +71,16 @@ def test_a_callers_client_is_not_changed(bao: Bao) -> None:
     session.close()
 
 
+def test_what_a_caller_hooks_into_their_session_is_still_called(bao: Bao) -> None:
+    client, heard = hvac.Client(url=bao.server.url, token=bao.server.token), []
+    client.session.hooks["response"].append(lambda response, **_: heard.append(response.json()))
+    store = bao.store(client=client)
+    store.store_generic("k", "v")
+    assert store.retrieve_generic("k") == "v"
+    assert heard[-1]["data"]["data"]["value"] == "v"
+    client.session.close()
+
+
 def test_a_token_that_the_caller_gives_their_client_is_used_from_then_on(bao: Bao) -> None:
     client = hvac.Client(url=bao.server.url, token=bao.server.new_token())
     store = bao.store(client=client)
