@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 import tempfile
 import time
@@ -108,6 +109,7 @@ def main() -> None:
             place, began = Path(folder) / str(number), time.monotonic()
             place.mkdir()
             counted, found = go_through(name, process, place, told.at_once)
+            shutil.rmtree(place)
             seconds = time.monotonic() - began
             print(f"{name}: {counted.total()} faults, {len(found)} wrong ({seconds:.0f} s)", flush=True)
             total += counted

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 from mcp_oauth_sync.stores.file_names import entry_name, file_name
 
 quietly = settings(derandomize=True, database=None, deadline=None, max_examples=300)
@@ -148,6 +150,37 @@ def test_ten_thousand_names_get_ten_thousand_files() -> None:
     names = set(sorted(names)[:10_000])
     assert len(names) == 10_000
     assert collisions(names) == []
+
+
+def test_ten_thousand_names_stay_in_their_folder(tmp_path: Path) -> None:
+    chance, store, there = random.Random(21), EncryptedFileStore(tmp_path), str(tmp_path)
+    pieces = (
+        "a",
+        "A",
+        ".",
+        "..",
+        "/",
+        "\\",
+        "%",
+        "%2e%2e",
+        "con",
+        "nul",
+        "\0",
+        "\u2215",
+        "~",
+        "C:",
+        ":",
+        "x" * 170,
+        "\udc80",
+    )
+    for _ in range(10_000):
+        name, space = ("".join(chance.choices(pieces, k=chance.randint(1, 6))) for _ in range(2))
+        check(name)
+        lock = store.lock_file(name, space, "refresh")
+        assert lock is not None
+        for path in (store.path(name, space), store.path(name), lock):
+            assert os.path.normpath(path) == str(path)
+            assert os.path.commonpath([there, path]) == there
 
 
 # And back
