@@ -49,6 +49,7 @@ def add_using_commands(commands: Commands) -> list[argparse.ArgumentParser]:
         room="print_token",
     )
     add_name(token)
+    add_json(token)
     token.add_argument("--show", action="store_true", help=_SHOW)
 
     headers = add_command(
@@ -66,5 +67,6 @@ def add_using_commands(commands: Commands) -> list[argparse.ArgumentParser]:
     add_name(headers)
     headers.add_argument("--method", metavar="METHOD", default="GET", help="the request's method (default: GET)")
     headers.add_argument("--url", metavar="URL", help="where the request goes (default: the server's own URL)")
+    add_json(headers)
     headers.add_argument("--show", action="store_true", help=_SHOW)
     return [tools, call, token, headers]

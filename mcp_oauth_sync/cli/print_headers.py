@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 
+from .as_json import show_json
 from .output import data
 from .silent import refuse_terminal, silent_sign_in
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the headers, one a line."""
+    """Print the headers: one a line, or as JSON."""
     refuse_terminal(options, "A token")
     auth, _ = silent_sign_in(options)
-    for name, value in auth.headers(options.method, options.url).items():
+    headers = auth.headers(options.method, options.url)
+    if options.json:
+        show_json(dict(headers))
+    for name, value in headers.items() if not options.json else ():
         data(f"{name}: {value}")
     return 0

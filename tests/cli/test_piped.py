@@ -13,6 +13,7 @@ import jwt
 import pytest
 
 from mcp_oauth_sync import TokenManager
+from mcp_oauth_sync.cli.moments import as_utc
 from mcp_oauth_sync.cli.test import _count_tools
 from mcp_oauth_sync.exceptions import MCPError
 from mcp_oauth_sync.mcp.jsonrpc import METHOD_NOT_FOUND
@@ -112,6 +113,28 @@ def test_headers_of_a_bound_token_come_with_a_proof_for_their_request(scene: Sce
     assert headers["Authorization"].startswith("DPoP ")
     claims = jwt.decode(headers["DPoP"], options={"verify_signature": False})
     assert (claims["htm"], claims["htu"]) == ("POST", f"{scene.url}/x")
+
+
+def test_for_programs_a_token_comes_with_its_type_and_its_end(scene: Scene) -> None:
+    token = scene.sign_in()
+    document = json.loads(run("token", "notes", "--json").out)
+    assert set(document) == keys_of("token")
+    assert (document["access_token"], document["token_type"]) == (token, "Bearer")
+    kept = default_manager().load_tokens("notes")
+    assert kept is not None
+    assert document["expires_at"] == as_utc(kept.expires_at)
+    done = run("headers", "notes", "--json")
+    assert (done.status, json.loads(done.out), done.err) == (0, {"Authorization": f"Bearer {token}"}, "")
+    with Terminal("token", "notes", "--json") as terminal:
+        assert terminal.end() == 1
+    assert token[:8] not in terminal.screen
+    assert scene.quiet()
+
+
+def test_for_programs_headers_of_a_bound_token_are_named_as_the_page_names_them(scene: Scene) -> None:
+    scene.az.dpop.offered = scene.mcp.binding.offered = True
+    scene.sign_in()
+    assert set(json.loads(run("headers", "notes", "--json").out)) == keys_of("headers")
 
 
 def test_headers_for_another_origin_are_refused(scene: Scene) -> None:
