@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .held import Held
 
-#: Seconds that a token has to be good for, at least, to count as one that can end on its way.
-SHORTEST_LIFE = 1.0
+#: Seconds that a token has to be old, at least, when it is refused, to count as one that can have ended on its way.
+TRAVEL = 1.0
 
 
 class Attempts:
@@ -14,15 +14,17 @@ class Attempts:
     def __init__(self) -> None:
         """Nothing yet."""
         self.refreshed = False
+        self.refreshed_again = False
         self.signed_in = False
         self.asked_for: set[frozenset[str]] = set()
 
     def may_refresh(self, held: Held, rejected: str | None) -> bool:
         """Tell whether a refresh may help: none was made, or what it brought is no longer the token to send.
 
-        A machine that sleeps, or has far too much to do, may send a fresh token when its time is over, or when
-        another process has got a newer one. That is no reason to ask a person. A round of the first kind takes as
-        long as a token lives, and one of the second kind makes no request for tokens.
+        A machine that sleeps, or has far too much to do, may send a fresh token when its time is over, when it has
+        been withdrawn, or when another process has got a newer one. That is no reason to ask a person. A token whose
+        time was over is renewed as often as a request is repeated, for it cannot have been judged; of any other, one
+        more is got where it was refused late.
 
         Args:
             held: The sign-in.
@@ -37,5 +39,9 @@ class Attempts:
         tokens = record.tokens if record is not None else None
         if tokens is None:
             return False
-        lived = tokens.expires_in is not None and tokens.expires_in >= SHORTEST_LIFE
-        return held.header != rejected or (lived and tokens.seconds_left() <= 0)
+        if held.header != rejected:
+            return True
+        if tokens.expires_in is None or (age := tokens.expires_in - tokens.seconds_left()) < TRAVEL:
+            return False
+        first, self.refreshed_again = not self.refreshed_again, True
+        return first or age >= tokens.expires_in

@@ -10,7 +10,7 @@ import pytest
 from mcp_oauth_sync import NoPrompt
 from mcp_oauth_sync.authorizer import Attempts
 from mcp_oauth_sync.exceptions import SignInRequiredError
-from tests.scene import YEAR, Scene
+from tests.scene import Scene
 from tests.servers import Exchange, Fault, Reply
 
 
@@ -83,20 +83,31 @@ def test_what_somebody_else_got_meanwhile_is_taken_and_nothing_is_renewed_for_it
     assert held.tokens == scene.record().tokens
 
 
-@pytest.mark.parametrize(("expires_in", "helps"), [(0, False), (0.5, False), (1, True), (60, True), (None, False)])
-def test_a_life_too_short_to_travel_is_no_reason_to_renew_again(
-    scene: Scene, expires_in: float | None, helps: bool
+@pytest.mark.parametrize(
+    ("expires_in", "age", "helps"),
+    [
+        (3600, 0, (False, False)),
+        (3600, 2, (True, False)),
+        (60, 100, (True, True)),
+        (1, 100, (True, True)),
+        (0, 0, (False, False)),
+        (None, 100, (False, False)),
+    ],
+    ids=["at once", "late", "too late", "a short life", "no life", "a life of unknown length"],
+)
+def test_a_fresh_token_that_is_refused_is_renewed_where_it_may_have_ended_on_its_way(
+    scene: Scene, expires_in: float | None, age: float, helps: tuple[bool, bool]
 ) -> None:
     auth = scene.oauth(prompt=NoPrompt())
     assert scene.post(auth).status_code == 200
     tokens = scene.record().tokens
     assert tokens is not None
-    scene.change_record(tokens=attrs.evolve(tokens, expires_in=expires_in, issued_at=tokens.issued_at - YEAR))
+    scene.change_record(tokens=attrs.evolve(tokens, expires_in=expires_in, issued_at=tokens.issued_at - age))
     held, attempts = auth._authorizer.held, Attempts()
     rejected = held.header
     assert attempts.may_refresh(held, rejected)
     attempts.refreshed = True
-    assert attempts.may_refresh(held, rejected) is helps
+    assert (attempts.may_refresh(held, rejected), attempts.may_refresh(held, rejected)) == helps
 
 
 def test_who_has_signed_out_meanwhile_has_nothing_to_renew(scene: Scene) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import attrs
 import pytest
 
-from mcp_oauth_sync import OAuthTokens, ServerRecord
-from mcp_oauth_sync.authorizer import refresh, winner
+from mcp_oauth_sync import OAuthConfig, OAuthTokens, ServerRecord
+from mcp_oauth_sync.authorizer import configured, refresh, winner
 from mcp_oauth_sync.exceptions import TokenStorageError
 from tests.scene import Scene
 from tests.servers import reply
@@ -89,6 +90,34 @@ def test_a_winner_who_stores_its_tokens_after_the_rejection_keeps_them(
     scene.az.fault("/token", reply(400, {"error": "invalid_grant"}), times=1)
     assert scene.post(auth).status_code == 200
     assert scene.record() == theirs
+    assert scene.shown == []
+
+
+def test_with_explicit_endpoints_too_a_winner_who_is_late_keeps_its_tokens(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.az.resource_required = False  # an OAuthConfig names no resource
+    config = OAuthConfig(
+        authorization_url=scene.az.endpoint("authorize"),
+        token_url=scene.az.endpoint("token"),
+        client_id=scene.az.add_client("a client")["client_id"],
+    )
+    handler = scene.handler()
+    handler.ensure_authenticated("server", config)
+    scene.forget_log()
+    scene.expire_record("server")
+    old = scene.record("server")
+    assert old.tokens is not None
+    theirs = attrs.evolve(old, tokens=attrs.evolve(old.tokens, access_token="theirs", issued_at=time.time()))
+    original = winner.winner
+
+    def stored_between_two_looks(load: Callable[[], ServerRecord | None], lost: OAuthTokens | None) -> object:
+        return original(load, lost, sleep=lambda _: scene.manager.save_record("server", theirs))
+
+    monkeypatch.setattr(configured, "winner", stored_between_two_looks)
+    scene.az.fault("/token", reply(400, {"error": "invalid_grant"}), times=1)
+    assert handler.ensure_authenticated("server", config) == theirs.tokens
+    assert scene.record("server") == theirs
     assert scene.shown == []
 
 

@@ -38,6 +38,7 @@ class Pace:
 
     Attributes:
         lifetime: Seconds that an access token lives.
+        quite_new: Seconds for which no access token is withdrawn.
         slow: Most seconds that a slow answer takes.
         pause: Most seconds between two calls of a thread.
         spell: Seconds from one kind of weather to the next.
@@ -48,6 +49,7 @@ class Pace:
     """
 
     lifetime: float = 10.0
+    quite_new: float = 3.0
     slow: float = 1.2
     pause: float = 0.6
     spell: float = 15.0
@@ -57,7 +59,9 @@ class Pace:
     progress: float = 60.0
 
 
-QUICK = Pace(lifetime=5, slow=0.15, pause=0.1, spell=1.5, event=0.25, patience=0.1, downtime=0.2, progress=5)
+QUICK = Pace(
+    lifetime=8, quite_new=1, slow=0.15, pause=0.1, spell=1.5, event=0.25, patience=0.1, downtime=0.2, progress=5
+)
 
 
 class Soak:
@@ -96,11 +100,6 @@ class Soak:
         self.crew: Crew
         self._bag: list[Callable[[], None]] = []
         self.files_before: set[str] = set()
-
-    @property
-    def quite_new(self) -> float:
-        """Seconds for which no access token is withdrawn."""
-        return self.pace.lifetime / 5
 
     # Before
 
@@ -213,12 +212,12 @@ class Soak:
         self.counts["full disk"] += len(lives)
         for life in lives:
             life.tell(full=True)
-        withdraw_tokens(self.az, older_than=self.quite_new)
-        time.sleep(self.dice.uniform(0.1, 0.4) * self.pace.lifetime)
+        withdraw_tokens(self.az, older_than=self.pace.quite_new)
+        time.sleep(self.dice.uniform(0.3, 1) * self.pace.quite_new)
         for life in lives:
             life.tell(full=False)
-        time.sleep(self.quite_new)
-        withdraw_tokens(self.az, older_than=self.quite_new)
+        time.sleep(self.pace.quite_new)
+        withdraw_tokens(self.az, older_than=self.pace.quite_new)
         deadline = time.monotonic() + 4 * self.pace.lifetime
         time.sleep(3 * REPORT)
         while any(life.said["pending"] for life in lives) and time.monotonic() < deadline:
@@ -227,7 +226,7 @@ class Soak:
 
     def _withdraw(self) -> None:
         self.counts["tokens withdrawn"] += 1
-        withdraw_tokens(self.az, older_than=self.quite_new)
+        withdraw_tokens(self.az, older_than=self.pace.quite_new)
 
     def _step_a_clock(self) -> None:
         self.counts["clock stepped"] += 1
@@ -238,7 +237,7 @@ class Soak:
         self.counts["process stopped"] += 1
         life = self.dice.choice(self.crew.now)
         os.kill(life.process.pid, signal.SIGSTOP)
-        time.sleep(self.dice.uniform(0.2, 0.8) * self.quite_new)
+        time.sleep(self.dice.uniform(0.1, 0.5) * self.pace.quite_new)
         os.kill(life.process.pid, signal.SIGCONT)
 
     def _kill(self) -> None:

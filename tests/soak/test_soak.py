@@ -26,6 +26,46 @@ def test_in_any_weather_nobody_signs_in_again_and_nothing_is_lost() -> None:
     happened = {name.partition(" ")[0] for name in soak.counts} | set(soak.counts)
     assert {"mcp", "full disk", "tokens withdrawn"} <= happened, told
     assert soak.az.refreshes >= 4, told
+    for spoil in SPOILED:
+        spoil(soak)
+        assert sum(not finding.good for finding in judge(soak)) == 1 + SPOILED.index(spoil)
+
+
+def spoil_person(soak: Soak) -> None:
+    soak.crew.now[0].said["prompts"] += 1
+
+
+def spoil_store(soak: Soak) -> None:
+    soak.stored_tallies["0"] = 0
+
+
+def spoil_server(soak: Soak) -> None:
+    soak.az.reuses += 1
+
+
+def spoil_caller(soak: Soak) -> None:
+    soak.crew.lives[-1].unexpected.append("an error")
+
+
+def spoil_manners(soak: Soak) -> None:
+    soak.violations.append("a cookie")
+
+
+def spoil_calm(soak: Soak) -> None:
+    soak.crew.now[-1].last = ["200", "401"]
+
+
+def spoil_disk(soak: Soak) -> None:
+    soak.counts["stored later"] -= 1
+
+
+def spoil_files(soak: Soak) -> None:
+    soak.left_over.add("store/.tmp/half")
+
+
+SPOILED = (
+    *(spoil_person, spoil_store, spoil_server, spoil_caller, spoil_manners, spoil_calm, spoil_disk, spoil_files),
+)
 
 
 def sizes(*megabytes: float, threads: int = 5, descriptors: int = 9) -> list[Size]:

@@ -88,6 +88,9 @@ class Worker:
 
     def show(self, url: str) -> None:
         self.prompts += 1
+        lives = [(one.record.tokens, one.good_until - time.monotonic()) for one in held._all if one.record is not None]
+        told = [f"{tokens.seconds_left():.1f} s left, good for {good:.1f} s" for tokens, good in lives if tokens]
+        self.say(unexpected=f"process {self.number} was asked to sign in; tokens: {told}")
         self.person.in_thread(url)
 
     # What it does all the time
@@ -139,25 +142,28 @@ class Worker:
 
     def attempt(self, act: Callable[[], str]) -> None:
         """Do one thing, and note what came of it."""
-        outcome, unexpected = "", False
+        trace = ""
         try:
             outcome = act()
             unexpected = outcome in ("401", "403")
-        except TokenRefreshError as failure:
-            outcome = "no tokens for now"
-            unexpected = isinstance(failure, RefreshRejectedError) or not failure.transient
-        except TokenStorageError:
-            outcome, unexpected = "store failed", not self.disk_is_full
-        except MCPError as failure:
-            outcome, unexpected = f"{type(failure).__name__} {failure.status}", failure.status in (401, 403)
-        except requests.RequestException as failure:
-            outcome = type(failure).__name__
         except Exception as failure:
-            outcome, unexpected = type(failure).__name__, True
+            outcome, unexpected = self.judged(failure)
+            trace = traceback.format_exc()
         with self.turn:
             self.got[outcome] += 1
         if unexpected:
-            self.say(unexpected=f"process {self.number}: {outcome}\n{traceback.format_exc()}")
+            self.say(unexpected=f"process {self.number}: {outcome}\n{trace}")
+
+    def judged(self, failure: Exception) -> tuple[str, bool]:
+        """Return what to call a failure, and whether it should not have reached a caller."""
+        name = type(failure).__name__
+        if isinstance(failure, TokenRefreshError):
+            return "no tokens for now", isinstance(failure, RefreshRejectedError) or not failure.transient
+        if isinstance(failure, TokenStorageError):
+            return "store failed", not self.disk_is_full
+        if isinstance(failure, MCPError):
+            return f"{name} {failure.status}", failure.status in (401, 403)
+        return name, not isinstance(failure, requests.RequestException)
 
     # What it is told
 
