@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 
 import attrs
 import pytest
 
-from mcp_oauth_sync import OAuthConfig, OAuthTokens, ServerRecord
+from mcp_oauth_sync import NoPrompt, OAuthConfig, OAuthTokens, ServerRecord, TokenManager
 from mcp_oauth_sync.authorizer import configured, refresh, winner
-from mcp_oauth_sync.exceptions import TokenStorageError
+from mcp_oauth_sync.exceptions import SignInRequiredError, TokenStorageError
+from tests.crowds.losers import WithoutTurns
 from tests.scene import Scene
-from tests.servers import reply
+from tests.servers import Exchange, Fault, Reply, json_reply, reply
 
 LOOKS = (0.1, 0.3, 0.6)
 LOST = OAuthTokens(access_token="lost", refresh_token="used", issued_at=1000.0)
@@ -93,19 +95,24 @@ def test_a_winner_who_stores_its_tokens_after_the_rejection_keeps_them(
     assert scene.shown == []
 
 
-def test_with_explicit_endpoints_too_a_winner_who_is_late_keeps_its_tokens(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def config(scene: Scene) -> OAuthConfig:
+    """Sign in by explicit endpoints, and let the tokens expire."""
     scene.az.resource_required = False  # an OAuthConfig names no resource
     config = OAuthConfig(
         authorization_url=scene.az.endpoint("authorize"),
         token_url=scene.az.endpoint("token"),
         client_id=scene.az.add_client("a client")["client_id"],
     )
-    handler = scene.handler()
-    handler.ensure_authenticated("server", config)
+    scene.handler().ensure_authenticated("server", config)
     scene.forget_log()
     scene.expire_record("server")
+    return config
+
+
+def test_with_explicit_endpoints_too_a_winner_who_is_late_keeps_its_tokens(
+    scene: Scene, config: OAuthConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = scene.record("server")
     assert old.tokens is not None
     theirs = attrs.evolve(old, tokens=attrs.evolve(old.tokens, access_token="theirs", issued_at=time.time()))
@@ -116,9 +123,22 @@ def test_with_explicit_endpoints_too_a_winner_who_is_late_keeps_its_tokens(
 
     monkeypatch.setattr(configured, "winner", stored_between_two_looks)
     scene.az.fault("/token", reply(400, {"error": "invalid_grant"}), times=1)
-    assert handler.ensure_authenticated("server", config) == theirs.tokens
+    assert scene.handler().ensure_authenticated("server", config) == theirs.tokens
     assert scene.record("server") == theirs
     assert scene.shown == []
+
+
+def test_who_signs_out_while_a_refresh_is_rejected_stays_signed_out(scene: Scene, config: OAuthConfig) -> None:
+    elsewhere = TokenManager(store=WithoutTurns(os.environ["MCP_OAUTH_SYNC_HOME"]))
+
+    def sign_out(_: object, exchange: Exchange) -> Reply:
+        elsewhere.delete_record("server")
+        return json_reply({"error": "invalid_grant"}, 400)
+
+    scene.az.fault("/token", Fault("signed out meanwhile", before=sign_out), times=1)
+    with pytest.raises(SignInRequiredError):
+        scene.handler(prompt=NoPrompt()).ensure_authenticated("server", config)
+    assert scene.manager.load_record("server") is None
 
 
 def test_a_client_that_the_server_forgot_waits_for_nobody(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
