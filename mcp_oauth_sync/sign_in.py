@@ -48,6 +48,7 @@ class SignIn:
         switches: Where the server is met halfway.
         dpop_key: What the tokens are to be bound to, in PEM; None asks for bearer tokens.
         backoff: Seconds to wait before each repetition of what failed for now, where no person takes part.
+        used: Who we were, attempt by attempt; filled by :meth:`run`.
     """
 
     http: Transport
@@ -62,6 +63,7 @@ class SignIn:
     switches: Switches = NO_SWITCHES
     dpop_key: str | None = attrs.field(default=None, repr=False)
     backoff: tuple[float, ...] = BACKOFF
+    used: list[ClientRegistration] = attrs.field(factory=list, repr=False)
 
     def run(self) -> ServerRecord:
         """Obtain tokens and return everything to keep.
@@ -74,7 +76,7 @@ class SignIn:
             TokenExchangeError: The code was not accepted.
             InsecureURLError: A URL may not be contacted or opened.
         """
-        used: list[ClientRegistration] = []
+        used = self.used
         try:
             return self.keep(self._obtain(self.saved, used))
         except (AuthorizationError, TokenExchangeError) as failure:

@@ -23,6 +23,7 @@ from ..urls import without_query
 from .command import flags_for
 from .cool_down import CoolDown
 from .held import Held
+from .keeping import forget_last_try, keep_for_next_try, with_last_try
 from .moved import moved_away
 from .programs import programs_own
 
@@ -94,18 +95,22 @@ class Asking:
                 self._cool_down.share(since)
             from ..client import MCPOAuthClient  # what only a sign-in needs is loaded for one
 
-            record = held.load()
+            stored = held.load()
+            record = with_last_try(held.manager, held.name, stored, held.server_url)
             client = MCPOAuthClient(
                 held.server_url, options=self.options, prompt=prompt, grant=self._grant, http=http, record=record
             )
             try:
                 client.authorize(scopes, challenge=challenge, held=step_up)
-            except OAuthError as failure:
+            except OAuthError as failure:  # after Ctrl-C nothing is written: a store may take its time
                 self._cool_down.note(failure)
+                keep_for_next_try(held.manager, held.name, client.registration, record)
                 raise
             self._cool_down.succeeded()
             with held.manager.exclusive(held.name):
                 held.save(client.record)
+            if record is not stored:
+                forget_last_try(held.manager, held.name)
             held.link()
 
     def can_obtain_again(self, record: ServerRecord) -> bool:

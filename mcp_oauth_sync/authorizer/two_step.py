@@ -30,6 +30,7 @@ from ..models.secret import Secret
 from ..models.tokens import OAuthTokens
 from ..stores import TokenManager
 from ..urls import canonical_resource, without_query
+from .keeping import forget_last_try, keep_for_next_try, with_last_try
 
 if TYPE_CHECKING:
     from .authorizer import Authorizer
@@ -61,12 +62,13 @@ def start_sign_in(
     from ..client import MCPOAuthClient  # what only a sign-in needs is loaded for one
 
     held = authorizer.held
-    record = held.load()
+    record = with_last_try(held.manager, held.name, held.load(), held.server_url)
     client = MCPOAuthClient(held.server_url, options=authorizer.options, http=authorizer.http, record=record)
     started, pending = client.start(scopes, lifetime=lifetime)
     pendings = held.manager.pending
     pendings.sweep()
     pendings.save(attrs.evolve(pending, name=held.name, named=held.named))
+    keep_for_next_try(held.manager, held.name, pending.registration, record)
     return started
 
 
@@ -142,6 +144,7 @@ def finish_sign_in(authorizer: Authorizer, redirect: str) -> OAuthTokens:
             raise
         held.stay_with(pending.name, named=pending.named)
         held.save(record)
+        forget_last_try(held.manager, held.name)
     held.link()
     authorizer.asking.forget_failures()
     return authorizer.signed_in()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import attrs
 import requests
 
-from ..exceptions import AuthorizationError
+from ..exceptions import AccessDeniedError, AuthorizationError, AuthorizationTimeoutError
 from ..grants.advice import advise
 from ..grants.base import Grant
 from ..grants.patience import BACKOFF
@@ -200,7 +200,12 @@ class MCPOAuthClient(RenewingClient):
         """
         self._hear_challenge(challenge)
         with self._reminded():
-            return self._keep(attrs.evolve(self._sign_in(scopes, held), backoff=backoff).run())
+            step = attrs.evolve(self._sign_in(scopes, held), backoff=backoff)
+            try:
+                return self._keep(step.run())
+            except (AccessDeniedError, AuthorizationTimeoutError):
+                self.registration = next(reversed(step.used), self.registration)  # the next try is the same client
+                raise
 
     def _sign_in(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
         step = attrs.evolve(self._plan(scopes, held), prompt=self._prompt, grant=self._grant)

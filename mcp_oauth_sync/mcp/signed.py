@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
+
+if TYPE_CHECKING:
+    from ..auth import OAuth
 
 Auth = AuthBase | tuple[str, str] | None
 
@@ -28,7 +33,7 @@ class SignedOnce(AuthBase):
         return request
 
 
-def sign_in(server_url: str, session: requests.Session | None, *, public_only: bool) -> AuthBase:
+def sign_in(server_url: str, session: requests.Session | None, *, public_only: bool) -> OAuth:
     """Return what signs requests with a sign-in, which is asked for when the server wants one.
 
     Args:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from ..models.stored import TokenType
     from .pending import PendingSignIns
     from .registry import TokenEntry, TokenRegistry
+    from .unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
 
-_LINKS, _PENDING = "links", "pending"
+_LINKS, _PENDING, _UNFINISHED = "links", "pending", "unfinished"
 
 
 class SignIns:
@@ -127,9 +128,10 @@ class SignIns:
         """
         with self.exclusive(name):
             linked = self.store.delete_generic(name, namespace=self._links)
+            unfinished = self.store.delete_generic(name, namespace=self._beside(_UNFINISHED))
             there = self.store.delete_generic(name, namespace=self.namespace)
             self._unnote(name, self.namespace)
-            return there or linked
+            return there or linked or unfinished
 
     def find(self, server_url: str) -> tuple[str, ServerRecord | None]:
         """Return (name, sign-in or None) for a server when the caller gives no name, reading each file once.
@@ -174,6 +176,13 @@ class SignIns:
         from .pending import PendingSignIns
 
         return PendingSignIns(self.store, self._beside(_PENDING))
+
+    @property
+    def unfinished(self) -> Unfinished:
+        """What we were registered as for sign-ins that brought no tokens yet."""
+        from .unfinished import Unfinished
+
+        return Unfinished(self.store, self._beside(_UNFINISHED))
 
     def exclusive(
         self, name: str, *, purpose: str = "refresh", timeout: float = TURN_TIMEOUT

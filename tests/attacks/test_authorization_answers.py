@@ -200,6 +200,8 @@ def test_what_is_no_answer_at_all_is_not_used(stage, redirect):
 
 def test_a_code_and_an_error_together_are_an_error(stage):
     stage.server.before_redirect = lambda query: {**query, "error": "access_denied"}
+    with pytest.raises(AccessDeniedError):  # the registration is kept for the next try
+        stage.call(stage.auth())
     with stage.refusing(AccessDeniedError, shown=1):
         stage.call(stage.auth())
 

@@ -29,6 +29,7 @@ from mcp_oauth_sync import (
 )
 from mcp_oauth_sync.doctor import Examination, Level
 from mcp_oauth_sync.exceptions import DiscoveryError, InsecureURLError, NotPublicError
+from mcp_oauth_sync.mcp.signed import sign_in
 
 from ..blocks import DOCS, runnable
 from ..servers import Reply, local_ca, redirect_to
@@ -92,6 +93,11 @@ def test_a_session_of_mcp_without_a_session_of_the_callers_works(
     remote.world.names = {MCP: [["10.0.0.1"]]}
     with MCPSession(remote.mcp.mcp_url, auth=None, public_only=True) as mcp, pytest.raises(NotPublicError):
         mcp.ping()
+
+
+def test_a_session_of_mcp_that_signs_in_by_itself_does_so_at_public_addresses_only(remote: PublicStage) -> None:
+    assert sign_in(remote.mcp.mcp_url, None, public_only=True).public_only
+    assert not sign_in(remote.mcp.mcp_url, None, public_only=False).public_only
 
 
 def test_a_certificate_of_another_name_is_refused(remote: PublicStage, tmp_path: Path) -> None:
@@ -204,6 +210,7 @@ def test_no_door_opens_to_an_address_that_is_not_public(remote: PublicStage, sub
             "OAuth": lambda where: OAuth(where, public_only=True),
             "client": lambda where: MCPOAuthClient(where, options=PUBLIC),
             "session": lambda where: MCPSession(where, public_only=True),
+            "session that signs nothing": lambda where: MCPSession(where, auth=None, public_only=True),
             "handler": lambda where: OAuthHandler(options=PUBLIC).authenticated_request("x", where, where),
             "session of a handler": lambda where: OAuthHandler(options=PUBLIC).mcp_session("x", where),
             "adapter": lambda where: remote.guarded().get(where),

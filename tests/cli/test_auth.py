@@ -93,7 +93,7 @@ def test_a_person_who_takes_too_long_is_told_how_to_get_more_time(scene: Scene) 
     assert error == "error: Nobody completed the sign-in within 0.2 seconds."
     assert "--timeout" in hint
     assert "sign_in_timeout" not in hint
-    assert scene.files == {}
+    assert default_manager().names() == []
 
 
 def test_a_busy_port_is_an_error_that_names_the_flag(scene: Scene) -> None:
