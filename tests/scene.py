@@ -206,5 +206,5 @@ def shift_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
     shifted = SimpleNamespace(time=lambda: time.time() + seconds, monotonic=time.monotonic)
     rooms = ("models.tokens", "models.client", "models.pending", "protocol.token_endpoint", "authorizer.asking")
-    for module in (*rooms, "authorizer.unattended", "stores.pending", "two_step"):
+    for module in (*rooms, "protocol.assertions", "authorizer.unattended", "stores.pending", "two_step"):
         monkeypatch.setattr(f"mcp_oauth_sync.{module}.time", shifted)

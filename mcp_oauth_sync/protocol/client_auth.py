@@ -111,13 +111,14 @@ def settle_method(
 
 
 def build_client_authentication(
-    registration: ClientRegistration | None, proofs: Proofs = NO_PROOFS
+    registration: ClientRegistration | None, proofs: Proofs = NO_PROOFS, *, ahead: float = 0.0
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the (headers, form fields) that identify the client, by exactly one method.
 
     Args:
         registration: What we are; its ``token_endpoint_auth_method`` decides. None identifies nobody.
         proofs: The key for ``private_key_jwt``, and whom its assertions are for. It is read for each request.
+        ahead: Seconds by which the clock of the server is ahead of ours, for assertions.
 
     Raises:
         RegistrationError: The key is missing or cannot be used.
@@ -132,7 +133,7 @@ def build_client_authentication(
         return {}, {"client_id": registration.client_id, "client_secret": secret}
     if method in KEY_METHODS:
         beside = {"client_id": registration.client_id} if method == KEY_AND_ID else {}
-        return {}, {**beside, **_assertion_of(registration, proofs)}
+        return {}, {**beside, **_assertion_of(registration, proofs, ahead)}
     return {}, {"client_id": registration.client_id}
 
 
@@ -151,7 +152,7 @@ def require_key(registration: ClientRegistration, client_key: ClientKey | None) 
     return client_key
 
 
-def _assertion_of(registration: ClientRegistration, proofs: Proofs) -> dict[str, str]:
+def _assertion_of(registration: ClientRegistration, proofs: Proofs, ahead: float) -> dict[str, str]:
     client_key = require_key(registration, proofs.client_key)
     from .assertions import ASSERTION_TYPE, build_client_assertion  # what only such a client needs
 
@@ -160,5 +161,6 @@ def _assertion_of(registration: ClientRegistration, proofs: Proofs) -> dict[str,
         client_id=registration.client_id,
         issuer=proofs.issuer or registration.issuer or "",
         algorithm=registration.token_endpoint_auth_signing_alg,
+        ahead=ahead,
     )
     return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}

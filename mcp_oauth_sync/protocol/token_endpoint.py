@@ -194,7 +194,7 @@ def post_to_endpoint(
     """Post one form as the client that we are, with a proof of the key that tokens are bound to.
 
     A proof that is refused is made again once for each reason that another one can help with: the server's nonce, the
-    server's clock.
+    server's clock. So is an assertion of the client, for the server's clock.
 
     Raises:
         InsecureURLError: The endpoint may not be contacted.
@@ -204,9 +204,9 @@ def post_to_endpoint(
         RegistrationError: The client's key cannot be used.
         AuthorizationError: The extra that makes proofs is not installed.
     """
-    prover, corrected = proofs.dpop, set[str]()
+    prover, corrected, ahead = proofs.dpop, set[str](), 0.0
     while True:
-        headers, identity = build_client_authentication(registration, proofs)  # an assertion serves once
+        headers, identity = build_client_authentication(registration, proofs, ahead=ahead)  # an assertion serves once
         sign = None if prover is None else prover.sign
         try:
             reply = http.post_form(endpoint, {**fields, **identity}, what=what, headers=headers, sign=sign)
@@ -219,5 +219,10 @@ def post_to_endpoint(
                 unreached.transient = True
             raise unreached from failure.with_traceback(None)
         error = reply.oauth_error()[0] if reply.status in (400, 401) else None
+        if error == "invalid_client" and "client_assertion" in identity and not ahead:
+            from .assertions import clock_ahead  # loaded by now
+
+            if ahead := clock_ahead(reply.headers) or 0.0:
+                continue
         if prover is None or not prover.can_do_better(reply.url, reply.headers, error=error, corrected=corrected):
             return reply

@@ -11,7 +11,8 @@ import pytest
 
 from mcp_oauth_sync import ClientKey, NoPrompt
 from mcp_oauth_sync.exceptions import RegistrationError
-from tests.scene import Scene, paths
+from tests.scene import DAY, YEAR, Scene, paths, shift_clock
+from tests.servers import reply
 from tests.servers.keys import private_pem, public_pem
 
 
@@ -179,3 +180,40 @@ def test_in_two_steps_who_finishes_brings_the_key_and_without_it_nothing_is_lost
     tokens = scene.oauth(client_id="app", client_key=key, prompt=NoPrompt()).finish_sign_in(redirect)
     assert scene.az.is_active(tokens.access_token)
     assert len(sent(scene)) == 1
+
+
+@pytest.mark.parametrize("shift", [7200.0, -2 * DAY, 10 * YEAR, -10 * YEAR])
+def test_a_clock_that_is_set_costs_a_repetition_and_nobody_their_sign_in(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    register(scene)
+    options = {"client_id": "app", "client_key": ClientKey(private_pem("P-256")), "prompt": NoPrompt()}
+    scene.sign_in(**{**options, "prompt": scene.prompt})
+    shift_clock(monkeypatch, shift)
+    scene.az.expire_all_access_tokens()
+    for _ in range(2):
+        assert scene.post(scene.oauth(**options)).status_code == 200
+    assert [exchange.status for exchange in scene.asked("/token")][:2] == [401, 200]
+    assert len(scene.asked("/token")) <= 4
+    assert (scene.shown, scene.az.reuses) == ([], 0)
+    assert len(set(sent(scene))) == len(sent(scene))
+    scene.az.violations.clear()  # the assertions of the wrong time
+
+
+@pytest.mark.parametrize(
+    ("date", "times"),
+    [(None, 1), ("yesterday", 1), ("Mon, 99 Nov 2026 99:99:99 GMT", 1), ("Mon, 02 Nov 2020 09:00:00 GMT", 2)],
+    ids=["now", "no date", "an impossible date", "another one"],
+)
+def test_an_assertion_that_is_refused_is_repeated_once_where_the_server_tells_another_time(
+    scene: Scene, date: str | None, times: int
+) -> None:
+    register(scene)
+    auth = scene.sign_in(client_id="app", client_key=ClientKey(private_pem("P-256")))
+    scene.az.expire_all_access_tokens()
+    scene.az.fault("/token", reply(401, {"error": "invalid_client"}, [("Date", date)] if date else []))
+    with pytest.raises(RegistrationError, match="no longer accepts"):
+        scene.post(auth)
+    issued = [jwt.decode(text, options={"verify_signature": False})["iat"] for text in sent(scene)]
+    assert len(issued) == times
+    assert times == 1 or issued[1] - issued[0] < -5 * YEAR
