@@ -39,6 +39,10 @@ def _give_up(number: int, frame: FrameType | None) -> None:
     raise Hanging(f"an example takes more than {HANGING:g} seconds")
 
 
+class Over(KeyboardInterrupt):
+    """The time of a test is over. Hypothesis takes it for no failure."""
+
+
 class Plugin:
     """Lets each generated test run until its time is over.
 
@@ -78,15 +82,16 @@ class Plugin:
         given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
         before = signal.signal(signal.SIGALRM, _give_up)
         try:
-            while time.monotonic() < deadline:
+            while True:
                 test(**given)
+        except Over:
+            return True
         finally:
             signal.signal(signal.SIGALRM, before)
             handle.inner_test = inner
-        return True
 
     def _watched(self, inner: Callable[..., None], name: str, deadline: float) -> Callable[..., None]:
-        """Return a test that counts its examples, ends those that hang, and does nothing any more when time is over.
+        """Return a test that counts its examples, ends those that hang, and ends when its time is over.
 
         One that found something goes on, to find the smallest example of it.
         """
@@ -96,7 +101,7 @@ class Plugin:
         def example(*args: Any, **kwargs: Any) -> None:
             nonlocal broken
             if time.monotonic() > deadline and not broken:
-                return
+                raise Over
             self._examples[name] = self._examples.get(name, 0) + 1
             signal.setitimer(signal.ITIMER_REAL, HANGING)
             try:
