@@ -28,7 +28,7 @@ MAX_RETRY_AFTER = 3600.0
 
 # What is as long as a secret may be, and no word. A server may repeat what it was sent, or answer with half a token.
 _LIKE_A_SECRET = re.compile(r"[^\s\"'<>(){}\[\],;:=&]{8,}")
-_WORD = re.compile(r"[^\W\d_]{1,24}(?:['_-][^\W\d_]{1,24})*[.!?]*")
+_WORD = re.compile(r"(?=.{1,16}$)[^\W\d_]+(?:['-][^\W\d_]+)*[.!?]*")
 
 
 class TransportFailure(OAuthError):
@@ -112,7 +112,8 @@ class Reply:
             named = f" titled {printable(title.group(1), 60)!r}" if title and title.group(1).strip() else ""
             gateway = ", perhaps a gateway that blocks programs" if self.status in (403, 429, 503) else ""
             return f"HTTP {self.status}, an HTML page{named} from {server}{gateway}"
-        excerpt = printable(_LIKE_A_SECRET.sub(_hidden, text), 80)
+        prose = not re.search(r'[={"]', text)
+        excerpt = printable(_LIKE_A_SECRET.sub(_hidden if prose else "...", text), 80)
         return f"HTTP {self.status}, no JSON" + (f": {excerpt!r}" if excerpt and self.status >= 400 else "")
 
 
