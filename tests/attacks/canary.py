@@ -8,20 +8,27 @@ percent-encoded, inside JSON, or in base64.
 from __future__ import annotations
 
 import base64
+import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import pytest
 
+import mcp_oauth_sync
 from mcp_oauth_sync.exceptions import OAuthError
 from mcp_oauth_sync.models.secret import Secret
 
 from ..servers.ledger import Ledger
-from ..servers.messages import Exchange
+from ..servers.messages import Exchange, Reply
+from ..servers.origin import Origin
 
 #: Characters of a secret that may be read in a row: one less than this.
 WINDOW = 8
@@ -30,8 +37,17 @@ SHORTEST = 16
 #: Form fields and JSON members that are secret on their way to a server.
 SENT = (
     "access_token refresh_token token code code_verifier client_secret device_code state "
-    "client_assertion assertion subject_token"
+    "client_assertion assertion subject_token actor_token id_token id_token_hint"
 ).split()
+#: JSON members that are secret on their way from a server.
+RECEIVED = (
+    "access_token refresh_token id_token client_secret registration_access_token device_code code assertion".split()
+)
+#: Headers that are secret on every way.
+HEADERS = ("DPoP", "Mcp-Session-Id", "X-Vault-Token", "Cookie", "Set-Cookie")
+_PACKAGE = str(Path(mcp_oauth_sync.__file__).parent) + os.sep
+#: Bytes of an answer that may hold a secret of a true server.
+_LONGEST = 1 << 16
 _RANDOM = re.compile(r"(?=(?:.*[a-z]){3})(?=(?:.*[A-Z]){3})(?=.*[0-9])[A-Za-z0-9_-]{24}")
 _VALUE = re.compile(rf"[A-Za-z0-9._~+/=:%-]{{{SHORTEST},256}}")
 _FOR_THE_BROWSER = re.compile(r"(?<!\S)\S*[?&](?:state|code_challenge)=\S*")
@@ -67,9 +83,26 @@ class Canary(logging.Handler):
         for name in SENT:
             for value in (*exchange.form.get(name, ()), *exchange.query.get(name, ())):
                 self.learn(value)
+        for name in HEADERS:
+            self.learn(exchange.headers.get(name))
         scheme, _, credentials = exchange.headers.get("Authorization", "").partition(" ")
         if scheme:
             self.learn(credentials.strip())
+        if scheme.lower() == "basic":
+            with suppress(ValueError):
+                pair = base64.b64decode(credentials).decode()
+                self.learn(unquote_plus(pair.partition(":")[2]))
+
+    def learn_reply(self, reply: Reply) -> None:
+        """Take what one of our servers answered."""
+        for name in HEADERS:
+            self.learn(reply.header(name))
+        if not any(name.encode() in reply.body for name in RECEIVED) or len(reply.body) > _LONGEST:
+            return
+        with suppress(ValueError, RecursionError):
+            document = json.loads(reply.body)
+            for name in RECEIVED if isinstance(document, dict) else ():
+                self.learn(document.get(name))
 
     # Listening
 
@@ -89,6 +122,19 @@ class Canary(logging.Handler):
     def hear_printed(self, where: str, text: str) -> None:
         """Keep what was printed, but for the authorization URL that a person has to open."""
         self.hear(where, re.sub(r"https?://\S*[?&]code_challenge=\S*", "", text))
+
+    def hear_child(self, argv: object, environment: Any) -> None:
+        """Keep what a child process is given, if it is ours: its words, but for the address, and its variables."""
+        frame: Any = sys._getframe(1)
+        while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
+            frame = frame.f_back
+        if frame is None:
+            return
+        words = [argv] if isinstance(argv, (str, bytes, os.PathLike)) else list(argv)  # type: ignore[call-overload]
+        for word in words:
+            self.hear_printed("the words of a child process", os.fsdecode(word))
+        for name, value in dict(os.environ if environment is None else environment).items():
+            self.hear("the environment of a child process", f"{os.fsdecode(name)}={os.fsdecode(value)}")
 
     def hear_files(self, folder: Path) -> None:
         """Keep the names and contents of all files below a folder."""
@@ -130,7 +176,7 @@ def release_canary(patch: pytest.MonkeyPatch) -> Canary:
     """Return a canary that learns and hears from now on, until the patches are undone."""
     canary = Canary()
     remember, read, init = Ledger.remember, Exchange.read.__func__, OAuthError.__init__  # type: ignore[attr-defined]
-    readouterr = pytest.CaptureFixture.readouterr
+    readouterr, answer, start = pytest.CaptureFixture.readouterr, Origin.answer, subprocess.Popen.__init__
 
     def learn_issued(ledger: Ledger, secret: str) -> str:
         canary.learn(secret)
@@ -139,7 +185,18 @@ def release_canary(patch: pytest.MonkeyPatch) -> Canary:
     def learn_received(cls: type[Exchange], *args: Any, **options: Any) -> Exchange:
         exchange: Exchange = read(cls, *args, **options)
         canary.learn_exchange(exchange)
+        if not exchange.query.keys() & {"state", "code_challenge"}:  # but for what goes through the browser
+            canary.hear("the address of a request", exchange.target)
         return exchange
+
+    def learn_answered(origin: Origin, exchange: Exchange) -> Reply:
+        reply: Reply = answer(origin, exchange)
+        canary.learn_reply(reply)
+        return reply
+
+    def hear_started(process: Any, args: Any, *more: Any, **options: Any) -> None:
+        canary.hear_child(args, options.get("env"))
+        start(process, args, *more, **options)
 
     def learn_held(cls: type[Secret], value: object = "") -> Secret:
         secret = str.__new__(cls, value)
@@ -163,7 +220,9 @@ def release_canary(patch: pytest.MonkeyPatch) -> Canary:
 
     patch.setattr(Ledger, "remember", learn_issued)
     patch.setattr(Exchange, "read", classmethod(learn_received))
+    patch.setattr(Origin, "answer", learn_answered)
     patch.setattr(Secret, "__new__", learn_held)
+    patch.setattr(subprocess.Popen, "__init__", hear_started)
     patch.setattr(OAuthError, "__init__", hear_error)
     patch.setattr(pytest.CaptureFixture, "readouterr", hear_captured)
     return canary

@@ -6,23 +6,27 @@ import base64
 import json
 import logging
 import re
+import secrets
 import shlex
+import subprocess
 import sys
 import threading
 import webbrowser
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import requests
 
+import mcp_oauth_sync
 from mcp_oauth_sync import BrowserPrompt, OAuth, OAuthTokens
 from mcp_oauth_sync.cli import main
 from mcp_oauth_sync.exceptions import OAuthError
 from mcp_oauth_sync.models.secret import Secret
 
-from ..servers import reply
+from ..servers import Origin, json_reply, reply
 from ..servers.ledger import Ledger
-from .canary import Canary
+from .canary import HEADERS, RECEIVED, SENT, Canary
 
 LEAKS = {
     "as it is": lambda secret: secret,
@@ -103,6 +107,46 @@ def test_the_canary_learns_from_both_sides(canary, stage):
     ):
         assert str(secret) in canary.secrets
     assert OAuthTokens(access_token="never-On-a-Wire-0123456789").access_token in canary.secrets
+
+
+def test_the_canary_learns_every_kind_of_secret_that_goes_over_a_wire(canary):
+    made = {name: secrets.token_urlsafe(24) for name in (*SENT, *RECEIVED, *HEADERS, "bearer", "basic")}
+    with Origin() as origin:
+        answer = {name: f"{made[name]}-back" for name in RECEIVED}
+        origin.route("POST", "/", lambda _: json_reply(answer, headers=[("Mcp-Session-Id", made["Mcp-Session-Id"])]))
+        headers = {name: made[name] for name in HEADERS if name != "Set-Cookie"}
+        requests.post(
+            f"{origin.url}/",
+            data={name: made[name] for name in SENT if name != "state"},
+            params={"state": made["state"]},
+            headers={**headers, "Authorization": f"Bearer {made['bearer']}"},
+            timeout=20,
+        )
+        requests.post(f"{origin.url}/", auth=("name", made["basic"]), timeout=20)
+    sent = {made[name] for name in (*SENT, *HEADERS, "bearer", "basic") if name != "Set-Cookie"}
+    assert sent | {f"{made[name]}-back" for name in RECEIVED} <= canary.secrets
+
+
+def test_the_canary_hears_an_address_with_a_secret_in_it(canary):
+    secret = Ledger().new("access")
+    with Origin() as origin:
+        requests.get(f"{origin.url}/?token={quote(secret)}", timeout=20)
+    assert "the address of a request" in canary.leaks()
+    canary.heard.clear()
+
+
+def test_the_canary_hears_what_a_child_of_ours_is_given_and_no_other(canary):
+    secret = Ledger().new("access")
+    told = [sys.executable, "-c", "", secret]
+    subprocess.run(told, check=True, env={"A": secret})
+    assert canary.leaks() == []
+    code = "import subprocess\ndef start(words, env): subprocess.run(words, check=True, env=env)"
+    space: dict[str, object] = {}
+    exec(compile(code, str(Path(mcp_oauth_sync.__file__).parent / "elsewhere.py"), "exec"), space)
+    space["start"](told, {})
+    space["start"](told[:3], {"A": secret})
+    assert canary.leaks() == ["the words of a child process", "the environment of a child process"]
+    canary.heard.clear()
 
 
 @pytest.fixture
