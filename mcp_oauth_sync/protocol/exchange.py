@@ -72,13 +72,17 @@ class Exchange:
         except OAuthError as failure:
             self.failure = failure.with_traceback(None)  # frames hold bodies
         except (requests.RequestException, LowLevelError, OSError, ValueError) as failure:
-            self.failure = explain(failure)
+            self.failure = explain(failure, answering=self._answering(failure))
         except BaseException as failure:  # noqa: BLE001
             self.failure = failure  # anything a caller's own adapter raises is raised where the caller waits
         finally:
             if self.response is not None:
                 self.response.close()
             self.done.set()
+
+    def _answering(self, failure: Exception) -> bool:
+        """Tell whether the answer had begun: requests calls a senseless header of it by the name of one of ours."""
+        return self.response is not None or isinstance(failure, requests.exceptions.InvalidHeader)
 
     def _exchange(self) -> Reply:
         response = self.response = self.adapter.send(self.request, **self.settings)
@@ -101,14 +105,19 @@ class Exchange:
         return Reply(url=self.request.url or "", status=response.status_code, headers=headers, body=plain)
 
 
-def explain(failure: Exception) -> TransportFailure:
-    """Return what went wrong in words. The frames are dropped: they hold request bodies."""
+def explain(failure: Exception, *, answering: bool = False) -> TransportFailure:
+    """Return what went wrong in words. The frames are dropped: they hold request bodies.
+
+    Args:
+        failure: What went wrong.
+        answering: Whether the answer had begun, so that the request certainly was sent.
+    """
     reasons: tuple[tuple[type[Exception], str], ...] = (
         (requests.exceptions.SSLError, "the TLS certificate could not be verified"),
         (requests.exceptions.ProxyError, "the proxy refused or could not be reached"),
         (requests.exceptions.ConnectTimeout, "no connection within the timeout"),
         (requests.exceptions.Timeout, "no answer within the timeout"),
-        (ValueError, "the request could not be sent"),
+        (ValueError, "the answer could not be read" if answering else "the request could not be sent"),
         (requests.exceptions.ChunkedEncodingError, "the answer was cut short"),
         (LowLevelError, "the answer was cut short"),
         (requests.exceptions.ConnectionError, "the connection failed"),
@@ -126,5 +135,5 @@ def explain(failure: Exception) -> TransportFailure:
         *(requests.exceptions.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError),
         ValueError,
     )
-    explained.sent = not (misconfigured or isinstance(failure, never_sent))
+    explained.sent = answering or not (misconfigured or isinstance(failure, never_sent))
     return explained

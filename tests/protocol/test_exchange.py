@@ -23,7 +23,7 @@ from mcp_oauth_sync.models.metadata import AuthorizationServerMetadata
 from mcp_oauth_sync.models.tokens import OAuthTokens
 from mcp_oauth_sync.protocol.documents import Trace
 from mcp_oauth_sync.protocol.registration import register_client
-from mcp_oauth_sync.protocol.reply import MAX_BODY
+from mcp_oauth_sync.protocol.reply import MAX_BODY, TransportFailure
 from mcp_oauth_sync.protocol.resource_metadata import fetch_resource_metadata
 from mcp_oauth_sync.protocol.revocation import revoke_token
 from mcp_oauth_sync.protocol.server_metadata import fetch_server_metadata
@@ -160,3 +160,22 @@ def test_a_wait_that_is_interrupted_ends_the_exchange(
     monkeypatch.setattr(threading.Event, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Transport(session=session, deadline=4711.0).get(f"{origin.url}/slow", what="document")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 200\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+    ],
+    ids=["lengths that differ", "a chunk of less than nothing"],
+)
+def test_an_answer_that_makes_no_sense_is_not_taken_for_a_request_that_was_not_sent(
+    http: Transport, origin: Origin, answer: bytes
+) -> None:
+    origin.fault("*", raw(answer))
+    with pytest.raises(TransportFailure) as failed:
+        http.get(f"{origin.url}/x", what="document")
+    assert failed.value.sent
+    assert "could not be sent" not in failed.value.message
+    assert len(origin.log) == 1
