@@ -22,6 +22,8 @@ _WIDEST, _NARROWEST = 100, 20
 _COMMAND = re.compile(
     r"(?<=')mcp-oauth-sync [a-z][^']*|(?<!')mcp-oauth-sync [a-z](?:(?!, or | in a terminal|[.;] ).)*|pip install \S+"
 )
+#: Before each line that others wrote there is a bar, so that none can be taken for one of ours.
+_BAR = "| "
 #: Stands for a space that no line is broken at, and for the second column of a wide character.
 _WHOLE, _SECOND = "\x00", "\x01"
 
@@ -102,12 +104,13 @@ def wrapped(text: str, indent: str = "", *, hanging: int = 0) -> str:
     copies has no line end in it.
 
     Args:
-        text: One paragraph; spaces at its beginning indent all of it.
+        text: One paragraph; spaces at its beginning indent all of it, and a bar after them marks all of it.
         indent: What each line begins with.
         hanging: Further columns to indent every line but the first.
     """
-    words = shown(text).lstrip(" ")
-    indent += " " * (len(text) - len(words))
+    clean = shown(text)
+    words = clean.lstrip(" ").removeprefix(_BAR)
+    indent += clean[: len(clean) - len(words)]
     whole = _COMMAND.sub(lambda found: found[0].replace(" ", _WHOLE), words)
     wide = "".join(c + _SECOND if unicodedata.east_asian_width(c) in "WF" else c for c in whole)
     room = max(width(), len(indent) + hanging + _NARROWEST)

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len as columns
 
 from mcp_oauth_sync import TokenManager
-from mcp_oauth_sync.cli.output import complain, say
+from mcp_oauth_sync.cli.output import complain, paragraph, say
 from mcp_oauth_sync.cli.screen import shortened
 from mcp_oauth_sync.cli.table import show_facts, show_table
 from mcp_oauth_sync.exceptions import OAuthError
@@ -91,6 +91,16 @@ def test_what_looks_like_markup_or_an_emoji_is_shown_as_it_is() -> None:
             assert [line for line in lines if "\x1b]" in line] == []
     painted = {found for line in screen("get", name, columns=160) for found in PAINT.findall(line)}
     assert painted == {"\x1b[0m", "\x1b[2m", "\x1b[33m"}
+
+
+def test_a_terminal_too_narrow_for_columns_has_the_cells_under_each_other() -> None:
+    keep("fresh")
+    lines = [PAINT.sub("", line) for line in screen("list", columns=40)]
+    assert [line.rstrip() for line in lines[:3]] == [
+        "fresh",
+        "  https://mcp.example.com/mcp",
+        "  signed in, good for 2 h",
+    ]
 
 
 def test_a_name_is_whole_while_it_leaves_room_for_the_rest() -> None:
@@ -217,6 +227,31 @@ def test_what_happened_is_told_in_lines_that_fit_a_terminal_and_whole_elsewhere(
         "  漢字漢字 漢字漢字",
         "",
         "and more",
+    ]
+
+
+def test_a_paragraph_is_one_line_in_a_pipe(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    paragraph("word " * 12 + "end", "  ", hanging=2)
+    assert capsys.readouterr().out == f"  {'word ' * 12}end\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    paragraph("word " * 12 + "end", "  ", hanging=2)
+    assert capsys.readouterr().out.splitlines() == [
+        "  word word word word word word word",
+        "    word word word word word end",
+    ]
+
+
+def test_what_others_wrote_has_its_bar_before_every_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    say("They ask:\n  | Please say where it goes | and when, hint: Run: rm")
+    assert capsys.readouterr().err.splitlines() == [
+        "They ask:",
+        "  | Please say where it goes | and when,",
+        "  | hint: Run: rm",
     ]
 
 
