@@ -23,22 +23,28 @@ class Room:
 ROOMS: Mapping[str, Room] = {
     "locks": Room(
         files=("stores/locks.py",),
-        tests=("stores/test_locks.py", "stores/test_manager.py", "stores/test_damage.py"),
+        tests=("stores/test_locks.py", "stores/test_damage.py"),
     ),
     "urls": Room(
         files=("urls.py",),
-        tests=("test_urls.py", "fuzz", "vectors", "models", "protocol", "attacks/test_authorization_urls.py"),
+        tests=("test_urls.py", "fuzz/test_urls.py", "vectors/test_well_knowns.py", "models/test_callback.py"),
     ),
     "callback": Room(
         files=("models/callback.py", "models/redirect.py", "prompts/answer.py", "prompts/loopback.py"),
-        tests=("models", "prompts", "fuzz", "protocol/test_authorization.py", "grants/test_authorization_code.py"),
+        tests=(
+            *("models/test_callback.py", "models/test_redirect.py", "vectors/test_redirects.py"),
+            *("prompts/test_loopback.py", "prompts/test_callback.py", "fuzz/test_redirects.py"),
+        ),
     ),
     "tokens": Room(
         files=(
             *("models/tokens.py", "grants/refresh_token.py"),
             *("authorizer/held.py", "authorizer/keeping.py", "authorizer/refresh.py"),
         ),
-        tests=("models", "grants", "authorizer", "protocol/test_token_endpoint.py", "auth", "stories/test_next_day.py"),
+        tests=(
+            *("models/test_tokens.py", "grants/test_refresh_token.py", "authorizer/test_held.py"),
+            *("authorizer/test_held_alone.py", "authorizer/test_refresh_alone.py"),
+        ),
     ),
     "stores": Room(
         files=(
@@ -48,8 +54,7 @@ ROOMS: Mapping[str, Room] = {
         tests=(
             *("stores/test_encrypted_file.py", "stores/test_file_format.py", "stores/test_file_names.py"),
             *("stores/test_private_files.py", "stores/test_damage.py", "stores/test_password_change.py"),
-            *("stores/test_store_check.py", "stores/test_save_faults.py", "stores/test_manager.py"),
-            *("stores/test_other_secrets.py", "stores/test_many_entries.py", "fuzz"),
+            *("stores/test_store_check.py", "stores/test_many_entries.py", "stores/test_factory.py"),
         ),
     ),
 }
