@@ -75,7 +75,7 @@ def parse_token_response(
         token_type=token_type,
         expires_in=read_expires_in(document),
         refresh_token=text(document, "refresh_token"),
-        scope=scope if isinstance(scope, str) and _SCOPE.fullmatch(scope) else requested_scope,
+        scope=scope if isinstance(scope, str) and _SCOPE.fullmatch(scope) else requested_scope or None,
         issued_at=now,
     )
 

@@ -121,6 +121,7 @@ def test_any_time_to_wait_is_seconds_or_none(value: str) -> None:
 @pytest.mark.parametrize("failed", [TokenExchangeError, TokenRefreshError])
 @quick
 @given(answer=ANSWERS, scope=st.none() | TEXTS)
+@example(answer=reply(200, {}, b'{"access_token": "a"}'), scope="")
 def test_any_answer_of_a_token_endpoint_is_tokens_or_the_error_asked_for(
     failed: Any, answer: Reply, scope: str | None
 ) -> None:
