@@ -96,7 +96,7 @@ class Runner:
     def __init__(self, folder: Path, room: Room) -> None:
         """Copy the tree and see which tests run which lines."""
         self._tree, self._room = folder / "tree", room
-        ignored = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info", "docs")
+        ignored = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
         shutil.copytree(ROOT, self._tree, ignore=ignored)
         self._seconds: dict[str, float] = {}
         self._by_line: dict[str, Mapping[int, Sequence[str]]] = {}
