@@ -204,3 +204,12 @@ def test_a_sign_in_that_was_moved_keeps_its_client_for_the_other_machine(scene: 
     auth.export_sign_in(password="long enough a password")
     assert auth.sign_out(forget=True) is False
     assert (removals(scene), len(scene.az.clients)) == ([], 1)
+
+
+def test_another_client_at_the_same_server_keeps_none(scene: Scene) -> None:
+    auth = scene.sign_in()
+    other = scene.sign_in(name="another")
+    assert len(scene.az.clients) == 2
+    assert auth.sign_out(forget=True) is True
+    assert (removals(scene), len(scene.az.clients)) == (["DELETE /register/1 204"], 1)
+    assert scene.post(other).status_code == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 from mcp_oauth_sync import CallbackPrompt, ClientRegistration, MCPOAuthClient
@@ -133,3 +134,13 @@ def test_what_cannot_be_kept_or_read_costs_a_registration_and_nothing_else(
             with pytest.raises(AccessDeniedError):
                 scene.oauth().sign_in()
     assert scene.az.registrations == 2
+
+
+def test_what_a_sign_in_is_registered_as_counts_before_what_was_left_of_a_try(scene: Scene) -> None:
+    auth = scene.sign_in()
+    auth.sign_out()
+    record = scene.record()
+    assert record.registration is not None
+    scene.manager.unfinished.save(scene.url, attrs.evolve(record.registration, client_id="another"))
+    assert auth.sign_in()
+    assert scene.record().registration == record.registration
