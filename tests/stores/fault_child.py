@@ -159,12 +159,13 @@ ACTS = {
 }
 
 
-def forked(store: str, folder: Path, act: str, told: Path) -> None:
-    """Be the child: wait, do it, and end without another call."""
+def forked(store: str, folder: Path, act: str, told: Path, ready: int) -> None:
+    """Be the child: wait, do it, and end without another call. Closing ``ready`` says that the wait has begun."""
     status = 1
     try:
         ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)
         manager = STORES[store](folder)
+        os.close(ready)
         signal.sigwait([signal.SIGUSR1])
         ACTS[act](manager)
         status = DONE
@@ -211,10 +212,14 @@ def main() -> None:
         what, *rest = json.loads(line)
         answer = 0
         if what == "fork":
+            waits, ready = os.pipe()
             answer = os.fork()
             if answer == 0:
                 store, folder, act, told = rest
-                forked(store, Path(folder), act, Path(told))
+                forked(store, Path(folder), act, Path(told), ready)
+            os.close(ready)
+            os.read(waits, 1)  # nothing comes: whoever follows its calls must not meet those that lead to them
+            os.close(waits)
         elif what == "go":
             os.kill(int(rest[0]), signal.SIGUSR1)
         elif what == "wait":
