@@ -283,6 +283,7 @@ class Soak:
             life.measure()
             life.tell(last_calls=4)
         self.finished = [life.finished.wait(90) for life in self.crew.now]
+        self.unstored = sum(life.said["pending"] for life in self.crew.now)
         self.statuses = [life.end() for life in self.crew.now]
         self.records = [records_of(default_manager(), server.mcp_url) for server in self.servers]
         self.lost_bystanders = [

@@ -56,7 +56,7 @@ def spoil_calm(soak: Soak) -> None:
 
 
 def spoil_disk(soak: Soak) -> None:
-    soak.counts["stored later"] -= 1
+    soak.unstored += 1
 
 
 def spoil_files(soak: Soak) -> None:

@@ -186,7 +186,8 @@ class Worker:
                 for thread in threads:
                     thread.join(60)
                 alive = [thread.name for thread in threads if thread.is_alive()]
-                self.say(**self.fares(), last=alive or self.last_calls(told["last_calls"]))
+                last = alive or self.last_calls(told["last_calls"])
+                self.say(**self.fares(), last=last)
         self.ending.set()
 
     def fill_disk(self, full: bool) -> None:
