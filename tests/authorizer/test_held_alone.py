@@ -16,8 +16,15 @@ import pytest
 from mcp_oauth_sync import ClientRegistration, OAuthTokens, ServerRecord, TokenManager
 from mcp_oauth_sync.authorizer import held as room
 from mcp_oauth_sync.authorizer.held import NEVER, Held
-from mcp_oauth_sync.authorizer.keeping import keep_or_warn, require_ours
+from mcp_oauth_sync.authorizer.keeping import (
+    forget_last_try,
+    keep_for_next_try,
+    keep_or_warn,
+    require_ours,
+    with_last_try,
+)
 from mcp_oauth_sync.exceptions import TokenStorageError, UnsavedTokensWarning
+from mcp_oauth_sync.models.client import DYNAMIC
 from mcp_oauth_sync.stores.memory import MemoryStore
 
 from ..rereading import read_again
@@ -375,3 +382,35 @@ def test_whether_it_was_stored_is_told_and_why_it_was_not(
     assert warned.text == ""
     assert keep_or_warn(manager, "notes", attrs.evolve(signed_in(), tokens=None)) is False
     assert "the sign-in that ended is still stored: The disk is full." in warned.text
+
+
+# What a sign-in that has not succeeded leaves for the next one
+
+SELF = ClientRegistration(client_id="self-made", issuer=ISSUER, source=DYNAMIC)
+
+
+def test_what_we_were_registered_as_is_there_for_the_next_try_and_gone_when_it_succeeds(manager: TokenManager) -> None:
+    assert with_last_try(manager, "notes", None, URL) is None
+    keep_for_next_try(manager, "notes", SELF, None)
+    assert with_last_try(manager, "notes", None, URL) == ServerRecord(server_url=URL, registration=SELF)
+    signed_out = attrs.evolve(signed_in(), tokens=None, registration=None)
+    assert with_last_try(manager, "notes", signed_out, URL) == attrs.evolve(signed_out, registration=SELF)
+    known = signed_in()
+    assert with_last_try(manager, "notes", known, URL) is known
+    forget_last_try(manager, "notes")
+    assert with_last_try(manager, "notes", signed_out, URL) == signed_out
+
+
+def test_a_registration_that_is_known_already_is_not_kept_twice(manager: TokenManager) -> None:
+    keep_for_next_try(manager, "notes", SELF, signed_in())
+    assert manager.unfinished.load("notes") is None
+    keep_for_next_try(manager, "notes", SELF, attrs.evolve(signed_in(), registration=None))
+    assert manager.unfinished.load("notes") == SELF
+
+
+def test_what_cannot_be_forgotten_does_no_harm(manager: TokenManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> bool:
+        raise TokenStorageError("The disk is gone.")
+
+    monkeypatch.setattr(manager.store, "delete_generic", refuse)
+    forget_last_try(manager, "notes")

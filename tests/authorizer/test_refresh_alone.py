@@ -51,6 +51,12 @@ def manager() -> TokenManager:
     return TokenManager(store=MemoryStore())
 
 
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no winner."""
+    monkeypatch.setattr(room, "winner", lambda load, tokens: None)
+
+
 @pytest.fixture
 def http() -> Transport:
     return Transport()
@@ -242,6 +248,25 @@ def test_who_takes_no_turns_and_was_quicker_keeps_what_they_have(
     assert kept is not None
     assert kept.tokens is not None
     assert kept.tokens.access_token == "theirs"
+
+
+@pytest.mark.parametrize(("error", "waits"), [("invalid_grant", True), ("invalid_client", False)])
+def test_a_winner_that_is_slow_to_store_is_waited_for_unless_the_client_itself_is_refused(
+    manager: TokenManager, http: Transport, server: Server, monkeypatch: pytest.MonkeyPatch, error: str, waits: bool
+) -> None:
+    server.failure = rejected(error)
+    held = holding(manager, record())
+
+    def late(load: Callable[[], object], tokens: OAuthTokens | None) -> object:
+        manager.save_record(URL, record("theirs"))
+        return load()
+
+    monkeypatch.setattr(room, "winner", late)
+    if waits:
+        assert use(held, "Bearer old", http) == ("Bearer theirs", True)
+        return
+    with pytest.raises(RefreshRejectedError):
+        use(held, "Bearer old", http)
 
 
 def test_a_refusal_ends_nothing_while_the_access_token_is_good(
