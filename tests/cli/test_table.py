@@ -198,6 +198,11 @@ def test_without_a_command_there_is_an_overview() -> None:
             ["hint: That there", "'mcp-oauth-sync clear notes' does, or", "so."],
         ),
         ("a\x00b", ["hint: a b"]),
+        ("Install what is missing: pip install 'x[y]'", ["hint: Install what is missing:", "pip install 'x[y]'"]),
+        (
+            "Run: mcp-oauth-sync auth NAME URL in a terminal, or pass a prompt=",
+            ["hint: Run: mcp-oauth-sync auth NAME URL", "in a terminal, or pass a prompt="],
+        ),
     ],
 )
 def test_what_helps_breaks_between_words_at_a_terminal_and_never_in_a_command(
