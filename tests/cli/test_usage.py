@@ -252,3 +252,15 @@ def test_a_secret_for_a_pipe_waits_for_no_table(command: str, tmp_path: Path) ->
     with Terminal(command, "endless", environment={"PYTHONPATH": path}, out=True) as terminal:
         assert terminal.end() == 0
     assert (terminal.screen, terminal.output.count(b"\n")) == ("", 1)
+
+
+def test_a_fresh_process_that_prints_into_a_pipe_never_loads_it() -> None:
+    keep()
+    lines = [["list"], ["status", "--json"], ["get", "fresh"], ["stores"], ["doctor", "fresh", "--offline"]]
+    code = (
+        "import sys\nfrom mcp_oauth_sync.cli import main\n"
+        f"for words in {lines!r}:\n    main(words)\n"
+        "sys.exit('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "Traceback" in done.stderr, done.stdout.count("fresh") > 1) == (0, False, True)
