@@ -109,7 +109,7 @@ def require_secure(url: str, what: str, *, allow_loopback: bool = True) -> Split
         raise _refuse(url, what, "it is not an absolute http or https URL")
     if port == 0:
         raise _refuse(url, what, "port 0 cannot be contacted")
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if "@" in parts.netloc:
         raise _refuse(url, what, "it carries user information")
     if "#" in url:
         raise _refuse(url, what, "it carries a fragment")

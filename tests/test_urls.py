@@ -11,8 +11,10 @@ from mcp_oauth_sync.urls import (
     canonical_resource,
     covers,
     is_loopback,
+    loopback_host,
     origin,
     portless,
+    require_redirect,
     require_secure,
     same_origin,
     shown_url,
@@ -271,6 +273,54 @@ def test_only_a_loopback_url_loses_its_port() -> None:
     assert portless("http://[::1]:4711/callback") == "http://[::1]/callback"
     for url in ("https://127.0.0.1:1/x", "http://h:1/x", "http://[::1", "com.example:/x"):
         assert portless(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pass/x@as.example.com/", "'https://user:...'"),
+        ("https://user:pass@as.example.com:443/a b", "'https://as.example.com:443/a b'"),
+        ("http://as.example.com:8080/@me", "'http://as.example.com:8080/@me'"),
+        ("http://[::1", "'http://[::1'"),
+    ],
+)
+def test_a_refusal_names_the_url_as_far_as_it_holds_no_secret(url: str, shown: str) -> None:
+    with pytest.raises(InsecureURLError) as refused:
+        require_secure(url, "endpoint")
+    assert shown in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "uri", ["myapp:/a b", "myapp:/\u00e9", "1app:/", "a:/", "myapp:/#x", "myapp", "tel:1", "HTTP://h/"]
+)
+def test_a_redirect_of_nobody_in_particular_is_refused_with_what_one_is(uri: str) -> None:
+    with pytest.raises(InsecureURLError, match=r"^The redirect URI '.*' is refused: ") as refused:
+        require_redirect(uri)
+    assert refused.value.hint == (
+        "A redirect URI is https, http on this machine's loopback interface, or like myapp://callback."
+    )
+
+
+def test_what_is_not_so_is_false_and_nothing_else() -> None:
+    assert [is_loopback(None), is_loopback("example.com"), same_origin("https://h:x", "https://h")] == [False] * 3
+    for resource in ("https://b\u00fccher.example/", f"{MCP}#x", "https://user@mcp.example.com/mcp", f"{MCP}?x", "x"):
+        assert covers(resource, MCP) is False
+
+
+def test_a_slash_at_the_end_matters_on_neither_side() -> None:
+    for resource, server_url in ((f"{MCP}/", MCP), (MCP, f"{MCP}/"), (f"{MCP}/", f"{MCP}/a"), (MCP, MCP)):
+        assert covers(resource, server_url) is True
+
+
+def test_without_a_host_there_is_none_in_the_origin() -> None:
+    assert origin("myapp:/callback") == "myapp://"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/a b", "http://127.0.0.1/\u00e9", "http://a@127.0.0.1/", "https://127.0.0.1/", "http://h/"]
+)
+def test_what_cannot_be_listened_for_has_no_host_here(url: str) -> None:
+    assert loopback_host(url) is None
 
 
 def test_a_url_shows_itself_without_its_query_and_nothing_as_none() -> None:

@@ -119,6 +119,7 @@ def test_before_anybody_has_signed_in_it_is_called_by_the_url(manager: TokenMana
 def test_a_program_has_a_name_of_its_own_and_never_takes_the_sign_in_of_a_person(manager: TokenManager) -> None:
     manager.save_record(URL, signed_in())
     name = f"{URL} grant=client_credentials of=somebody"
+    assert Held(manager, URL, None, grant=grant()).name == name
     held = Held(manager, URL, None, grant=grant())
     assert (held.load(), held.name, held.record) == (None, name, None)
     manager.save_record(name, signed_in("ours", grant="client_credentials"))

@@ -90,3 +90,8 @@ def test_tokens_come_back_from_their_record_as_they_were() -> None:
 def test_a_broken_record_is_refused_by_type(record: dict[str, object]) -> None:
     with pytest.raises(MalformedDocument):
         OAuthTokens.from_record(record)
+
+
+def test_tokens_that_were_stored_without_a_type_are_bearer_tokens() -> None:
+    assert OAuthTokens.from_record({"access_token": "a"}) == OAuthTokens(access_token="a", issued_at=0.0)
+    assert OAuthTokens.from_record({"access_token": "a"}).token_type == "Bearer"

@@ -51,6 +51,10 @@ def examine(name: str, *, most: int, seed: int) -> bool:
     same = len(survivors) - len(open_ones)
     row = (there, len(mutants), killed, len(open_ones), same, f"{score:.1%}", f"{time.monotonic() - began:.0f}")
     print(TABLE.format(name, *row))
+    every = {mutant.key for mutant in mutants_of(ROOMS[name], most=sys.maxsize, seed=seed)[0]}
+    for line in sorted(known - every):
+        if line.partition(":")[0] in ROOMS[name].files:
+            print(f"    explained, but there is no such fault any more: {line}")
     for mutant in open_ones:
         print(f"    {PACKAGE}/{mutant}")
     sys.stdout.flush()
