@@ -6,7 +6,7 @@ RFC 9728 section 5, RFC 8414 section 3; MCP 2025-03-26 for servers without prote
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .concessions import NO_DIRECTIONS, Directions
 from .exceptions import DiscoveryError, MetadataMismatchError, printable
@@ -21,6 +21,12 @@ from .protocol.transport import Transport
 from .urls import canonical_resource, origin, without_query
 
 logger = logging.getLogger(__name__)
+
+Recall = Callable[[str], AuthorizationServerMetadata | None]
+
+
+def recall_none(issuer: str) -> None:
+    """Know no authorization server."""
 
 
 def fetch_challenge(http: Transport, server_url: str) -> Challenge | None:
@@ -91,6 +97,7 @@ def find_server(
     *,
     prefer: Sequence[str] = (),
     told: Directions = NO_DIRECTIONS,
+    recall: Recall = recall_none,
     trace: Trace,
 ) -> AuthorizationServerMetadata:
     """Find the authorization server and what it says about itself.
@@ -101,6 +108,7 @@ def find_server(
         resource_metadata: What the server says about itself; None falls back to its own origin.
         prefer: Issuers we are known to; one of them is taken where the resource names it.
         told: Where the caller says it is.
+        recall: Gives what an issuer has just said of itself; None has it asked.
         trace: Gets a line per URL tried.
 
     Raises:
@@ -124,7 +132,7 @@ def find_server(
             return server
     issuer = told.recalled_for if issuer is None else issuer
     if issuer is not None:
-        server = fetch_server_metadata(http, issuer, trace=trace)
+        server = recall(issuer) or fetch_server_metadata(http, issuer, trace=trace)
         if server is None:
             raise DiscoveryError(
                 f"{without_query(server_url)} is protected by {without_query(issuer)}, which publishes no "

@@ -5,6 +5,8 @@ What the step-by-step client, the flow with explicit endpoints and the authorize
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 
 import attrs
@@ -47,6 +49,7 @@ class SignIn:
         saved: What an earlier sign-in left of a registration; None when there was none.
         switches: Where the server is met halfway.
         dpop_key: What the tokens are to be bound to, in PEM; None asks for bearer tokens.
+        doubts: Whether the server may have forgotten ``saved``.
         backoff: Seconds to wait before each repetition of what failed for now, where no person takes part.
         used: Who we were, attempt by attempt; filled by :meth:`run`.
     """
@@ -62,6 +65,7 @@ class SignIn:
     saved: ClientRegistration | None = None
     switches: Switches = NO_SWITCHES
     dpop_key: str | None = attrs.field(default=None, repr=False)
+    doubts: bool = True
     backoff: tuple[float, ...] = BACKOFF
     used: list[ClientRegistration] = attrs.field(factory=list, repr=False)
 
@@ -171,7 +175,7 @@ class SignIn:
         # Nobody is asked before it is clear that we can be known at all; a grant without a person asks for itself.
         way = choose_way(self.options, self.server, saved, scopes=self.scopes) if self._grant.interactive else None
         callback = wished_callback(self.options, saved if way is Way.SAVED else None)
-        doubtful = saved if way is Way.SAVED and saved and saved.source == DYNAMIC else None
+        doubtful = saved if way is Way.SAVED and saved and saved.source == DYNAMIC and self.doubts else None
         return GrantContext(
             http=self.http,
             server=self.server,
@@ -186,6 +190,14 @@ class SignIn:
             doubtful=doubtful,
             options=self.options,
         )
+
+    @property
+    def asked(self) -> str:
+        """What stands for all that we ask to be when registering, but for scopes and redirects."""
+        wishes = attrs.asdict(self.options.client_metadata)
+        kinds = self._grant.grant_types
+        text = json.dumps([wishes, kinds, self.options.initial_access_token], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def proofs(self) -> Proofs:

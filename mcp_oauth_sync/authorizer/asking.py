@@ -98,7 +98,13 @@ class Asking:
             stored = held.load()
             record = with_last_try(held.manager, held.name, stored, held.server_url)
             client = MCPOAuthClient(
-                held.server_url, options=self.options, prompt=prompt, grant=self._grant, http=http, record=record
+                held.server_url,
+                options=self.options,
+                prompt=prompt,
+                grant=self._grant,
+                http=http,
+                record=record,
+                issuers=held.manager.issuers,
             )
             try:
                 client.authorize(scopes, challenge=challenge, held=step_up)

@@ -63,7 +63,9 @@ def start_sign_in(
 
     held = authorizer.held
     record = with_last_try(held.manager, held.name, held.load(), held.server_url)
-    client = MCPOAuthClient(held.server_url, options=authorizer.options, http=authorizer.http, record=record)
+    client = MCPOAuthClient(
+        held.server_url, options=authorizer.options, http=authorizer.http, record=record, issuers=held.manager.issuers
+    )
     started, pending = client.start(scopes, lifetime=lifetime)
     pendings = held.manager.pending
     pendings.sweep()

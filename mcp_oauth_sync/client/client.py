@@ -22,6 +22,7 @@ from ..protocol.authorization import read_response
 from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
 from ..sign_in import SignIn
+from ..stores.known_issuers import KnownIssuers
 from ..two_step import redeem, start
 from ..urls import require_secure
 from .renewing import RenewingClient
@@ -41,6 +42,7 @@ class MCPOAuthClient(RenewingClient):
         http: A transport made already; wins over ``session``.
         grant: How tokens are obtained; None asks a person.
         record: What an earlier sign-in left behind.
+        issuers: Authorization servers known from sign-ins at other MCP servers; None knows none.
 
     Attributes:
         protected_resource: What the MCP server says about itself; None until asked, or when it says nothing.
@@ -72,12 +74,13 @@ class MCPOAuthClient(RenewingClient):
         http: Transport | None = None,
         grant: Grant | None = None,
         record: ServerRecord | None = None,
+        issuers: KnownIssuers | None = None,
     ) -> None:
         """Check the URLs; nothing is sent yet."""
         chosen = options or SignInOptions()
         if redirect_uri is not None:
             chosen = attrs.evolve(chosen, redirect_uri=redirect_uri)
-        super().__init__(server_url, options=chosen, session=session, http=http, record=record)
+        super().__init__(server_url, options=chosen, session=session, http=http, record=record, issuers=issuers)
         if authorization_url or token_url:
             if not authorization_url or not token_url:
                 raise ValueError("authorization_url and token_url go together")
@@ -141,7 +144,10 @@ class MCPOAuthClient(RenewingClient):
         """
         self._hear_challenge(None)
         with self._reminded():
-            return start(self._sign_in(scopes), lifetime=lifetime)
+            step = self._sign_in(scopes)
+            started, pending = start(step, lifetime=lifetime)
+        self._acquaintance.note(step, pending.registration)
+        return started, pending
 
     def read_authorization_response(self, redirect: str) -> str:
         """Return the code of the redirect that answers :meth:`get_authorization_url`, state and issuer checked.
@@ -199,20 +205,22 @@ class MCPOAuthClient(RenewingClient):
             InsecureURLError: A URL may not be contacted or opened.
         """
         self._hear_challenge(challenge)
-        with self._reminded():
+        with self._reminded(), self._acquaintance.relied_on():
             step = attrs.evolve(self._sign_in(scopes, held), backoff=backoff)
             try:
-                return self._keep(step.run())
+                tokens = self._keep(step.run())
             except (AccessDeniedError, AuthorizationTimeoutError):
                 self.registration = next(reversed(step.used), self.registration)  # the next try is the same client
                 raise
+        self._acquaintance.note(step, self.registration)
+        return tokens
 
     def _sign_in(self, scopes: Iterable[str] | None, held: tuple[str, ...] = ()) -> SignIn:
         step = attrs.evolve(self._plan(scopes, held), prompt=self._prompt, grant=self._grant)
         if self._grant is not None and not self._grant.interactive and self.options.issuer is None:
             # Nobody would see on a page where a program's credentials go.
             self._require_issuer(step.server, hint="Pass issuer= if that is right.")
-        return step
+        return step if self.record.issuer else self._acquaintance.join(step)
 
     def _started(self) -> PendingSignIn:
         if self._pending is None:

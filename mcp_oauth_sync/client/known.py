@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import requests
 
 from ..concessions import Concessions, accepted_resource, choose_concessions, choose_directions
-from ..discovery import choose_resource, fetch_challenge, find_resource_metadata, find_server
+from ..discovery import choose_resource, fetch_challenge, find_resource_metadata, find_server, recall_none
 from ..exceptions import MetadataMismatchError, OAuthError, printable
 from ..identity import wrong_issuer
 from ..models.metadata import AuthorizationServerMetadata, ProtectedResourceMetadata
@@ -21,7 +21,9 @@ from ..protocol.documents import Trace
 from ..protocol.presented import Provers
 from ..protocol.server_metadata import same_issuer
 from ..protocol.transport import Transport, guard_of
+from ..stores.known_issuers import KnownIssuers
 from ..urls import is_loopback, require_secure, without_query
+from .acquaintance import Acquaintance
 
 
 class KnownServer:
@@ -33,6 +35,7 @@ class KnownServer:
         session: Supplies proxies, CA bundle, client certificate and adapters.
         http: A transport made already; wins over ``session``.
         record: What an earlier sign-in left behind.
+        issuers: Authorization servers known from sign-ins at other MCP servers; None knows none.
 
     Attributes:
         protected_resource: What the MCP server says about itself; None until asked, or when it says nothing.
@@ -54,6 +57,7 @@ class KnownServer:
         session: requests.Session | None,
         http: Transport | None,
         record: ServerRecord | None,
+        issuers: KnownIssuers | None = None,
     ) -> None:
         """Check the URL; nothing is sent yet."""
         local = is_loopback(require_secure(server_url, "MCP server URL").hostname)
@@ -73,6 +77,7 @@ class KnownServer:
         self._challenge: Challenge | None = None
         self._provers = Provers(without_query(server_url))
         self._resource_asked = False
+        self._acquaintance = Acquaintance(issuers)
         self._said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._trace = Trace()
 
@@ -141,6 +146,7 @@ class KnownServer:
             self.protected_resource,
             prefer=[issuer for issuer in known if issuer],
             told=choose_directions(self.options, self.record, named),
+            recall=recall_none if self.record.issuer else self._acquaintance.recall,
             trace=self._trace,
         )
         self._concede(self.authorization_server)

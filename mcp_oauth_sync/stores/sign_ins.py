@@ -14,13 +14,14 @@ from .base import OAUTH, TURN_TIMEOUT, SecureTokenStore
 
 if TYPE_CHECKING:
     from ..models.stored import TokenType
+    from .known_issuers import KnownIssuers
     from .pending import PendingSignIns
     from .registry import TokenEntry, TokenRegistry
     from .unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
 
-_LINKS, _PENDING, _UNFINISHED = "links", "pending", "unfinished"
+_LINKS, _PENDING, _UNFINISHED, _ISSUERS = "links", "pending", "unfinished", "issuers"
 
 
 class SignIns:
@@ -123,15 +124,28 @@ class SignIns:
     def delete_record(self, name: str) -> bool:
         """Remove a sign-in whole, registration and the link from its URL included; tell whether there was one.
 
+        The next sign-in at its authorization server registers anew, whichever MCP server it is for.
+
         Raises:
             TokenStorageError: It could not be removed.
         """
         with self.exclusive(name):
+            self._forget_client(name)
             linked = self.store.delete_generic(name, namespace=self._links)
             unfinished = self.store.delete_generic(name, namespace=self._beside(_UNFINISHED))
             there = self.store.delete_generic(name, namespace=self.namespace)
             self._unnote(name, self.namespace)
             return there or linked or unfinished
+
+    def _forget_client(self, name: str) -> None:
+        """Let no other sign-in become the client again that this one is, or was about to be."""
+        try:
+            record = self.load_record(name)
+        except TokenStorageError:  # what cannot be read can be removed all the same
+            record = None
+        for registration in (record.registration if record else None, self.unfinished.load(name)):
+            if registration is not None:
+                self.issuers.forget(registration)
 
     def find(self, server_url: str) -> tuple[str, ServerRecord | None]:
         """Return (name, sign-in or None) for a server when the caller gives no name, reading each file once.
@@ -183,6 +197,13 @@ class SignIns:
         from .unfinished import Unfinished
 
         return Unfinished(self.store, self._beside(_UNFINISHED))
+
+    @property
+    def issuers(self) -> KnownIssuers:
+        """The authorization servers that somebody signed in at."""
+        from .known_issuers import KnownIssuers
+
+        return KnownIssuers(self.store, self._beside(_ISSUERS))
 
     def exclusive(
         self, name: str, *, purpose: str = "refresh", timeout: float = TURN_TIMEOUT

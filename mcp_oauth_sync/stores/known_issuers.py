@@ -1,0 +1,56 @@
+"""The authorization servers that somebody signed in at. Nothing depends on it: what cannot be read is asked anew."""
+
+from __future__ import annotations
+
+import logging
+
+from ..exceptions import TokenStorageError
+from ..models.client import ClientRegistration
+from ..models.known_issuer import KnownIssuer
+from .base import SecureTokenStore
+
+logger = logging.getLogger(__name__)
+
+
+class KnownIssuers:
+    """The authorization servers known to one namespace of a store.
+
+    Args:
+        store: Where they are kept.
+        namespace: Their namespace there.
+    """
+
+    def __init__(self, store: SecureTokenStore, namespace: str) -> None:
+        """Read nothing yet."""
+        self.store, self.namespace = store, namespace
+
+    def find(self, issuer: str) -> KnownIssuer | None:
+        """Return what is known of an authorization server, or None.
+
+        Args:
+            issuer: Its identifier, to the letter.
+        """
+        try:
+            stored = self.store.retrieve_generic(issuer, namespace=self.namespace)
+            found = None if stored is None else self.store.rebuilt(issuer, stored, KnownIssuer.from_json)
+        except TokenStorageError as failure:
+            logger.warning("%s", failure.message)
+            return None
+        return found if found is not None and found.server.issuer == issuer else None
+
+    def save(self, known: KnownIssuer) -> None:
+        """Keep what is known of an authorization server."""
+        try:
+            self.store.store_generic(known.server.issuer, known.to_json(), namespace=self.namespace)
+        except TokenStorageError as failure:
+            logger.warning("%s", failure.message)
+
+    def forget(self, registration: ClientRegistration) -> None:
+        """Let nobody become a client again that is to be forgotten.
+
+        Raises:
+            TokenStorageError: It could not be removed.
+        """
+        known = self.find(registration.issuer) if registration.issuer else None
+        if known and known.registration and known.registration.client_id == registration.client_id:
+            self.store.delete_generic(known.server.issuer, namespace=self.namespace)
