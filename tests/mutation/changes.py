@@ -49,7 +49,7 @@ class Change:
     def __str__(self) -> str:
         """Show it in one line."""
         before, after = (" ".join(text.split()) for text in (self.before, self.after))
-        whole = "" if self.whole.startswith(before[:70]) else f"  in  {self.whole[:70]}"
+        whole = "" if self.whole.startswith(before[:70]) else f"  in  {self.whole[:70].rstrip()}"
         return f"{before[:70]}  ->  {after[:70]}{whole}"
 
     def apply(self, source: bytes) -> bytes:
