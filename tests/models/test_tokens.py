@@ -95,3 +95,8 @@ def test_a_broken_record_is_refused_by_type(record: dict[str, object]) -> None:
 def test_tokens_that_were_stored_without_a_type_are_bearer_tokens() -> None:
     assert OAuthTokens.from_record({"access_token": "a"}) == OAuthTokens(access_token="a", issued_at=0.0)
     assert OAuthTokens.from_record({"access_token": "a"}).token_type == "Bearer"
+
+
+def test_only_a_token_of_the_type_that_needs_proofs_is_bound() -> None:
+    types = ("Bearer", "DPoP", "dpop", "DPOP", "", "mac")
+    assert [kind for kind in types if OAuthTokens(access_token="a", token_type=kind).bound] == ["DPoP", "dpop", "DPOP"]

@@ -24,7 +24,7 @@ from mcp_oauth_sync.exceptions import (
 )
 from mcp_oauth_sync.models.asker import Asker
 from mcp_oauth_sync.models.callback import Callback
-from mcp_oauth_sync.prompts import loopback
+from mcp_oauth_sync.prompts import answer, loopback
 from mcp_oauth_sync.prompts.loopback import LoopbackListener, loopback_listener
 from mcp_oauth_sync.prompts.page_style import STYLE
 from mcp_oauth_sync.prompts.pages import denied_page, failure_page, received_page, stranger_page, success_page
@@ -175,11 +175,11 @@ def test_why_it_cannot_listen_is_told_with_what_to_do(monkeypatch: pytest.Monkey
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(loopback._Server, "server_bind", refuse)
-    ports = (80, 8765, 8766, 8767, 9000)
+    ports = (80, 8765, 8766, 8767, 9000, 9001)
     callback = Callback(redirect_uri="http://localhost/", ports=ports, exact=True)
     with pytest.raises(AuthorizationError) as caught, loopback_listener(callback, state=STATE):
         pass
-    listed = "80 or 8765-8767 or 9000"
+    listed = "80 or 8765-8767 or 9000-9001"
     assert caught.value.message == f"Cannot listen on 127.0.0.1 port {listed}: {os.strerror(number)}."
     assert caught.value.hint == hint
     assert isinstance(caught.value.__cause__, OSError)
@@ -201,17 +201,76 @@ def test_free_ports_are_tried_eight_times_and_not_without_end(monkeypatch: pytes
         tried.clear()
 
 
-@pytest.mark.parametrize(("system", "exclusive"), [("win32", True), ("linux", False)])
-def test_no_other_program_can_take_its_port_over(monkeypatch: pytest.MonkeyPatch, system: str, exclusive: bool) -> None:
-    asked: list[tuple[int, int, int]] = []
+def ask_for_options(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Note which options sockets are given."""
+    asked: list[tuple[int, ...]] = []
 
     class Asked(socket.socket):
         def setsockopt(self, *option: int) -> None:  # type: ignore[override]
-            asked.append(option)  # type: ignore[arg-type]
+            asked.append(option)
 
+    monkeypatch.setattr(socket, "socket", Asked)
+    return asked
+
+
+@pytest.mark.parametrize(("host", "only"), [("::1", True), ("::", False)])
+def test_on_ipv6_it_takes_ipv4_along_only_where_it_is_to_listen_everywhere(
+    monkeypatch: pytest.MonkeyPatch, host: str, only: bool
+) -> None:
+    asked = ask_for_options(monkeypatch)
+    server = loopback._Server((host, 0), socket.AF_INET6)
+    server.server_close()
+    assert ((socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1) in asked) is only
+    assert server.shown_address == f"[{host}]:{server.server_port}"
+
+
+def test_localhost_is_these_two_addresses_and_no_other() -> None:
+    servers = loopback._bind(Callback.at("http://localhost/"))
+    for server in servers:
+        server.server_close()
+    assert [server.server_address[0] for server in servers] == ["127.0.0.1", "::1"]
+    assert servers[0].shown_address == f"127.0.0.1:{servers[0].server_port}"
+
+
+def test_it_keeps_no_program_alive_and_says_whether_it_listens(listener: LoopbackListener) -> None:
+    assert listener_threads()
+    assert all(thread.daemon for thread in listener_threads())
+    assert listener.listening is True
+    with loopback_listener(Callback.wanted("https://app.example.com/cb"), state=STATE) as forwarded:
+        assert (forwarded.listening, forwarded.address) == (False, None)
+
+
+def test_a_proxy_may_take_the_beginning_of_the_path_off_and_nothing_else() -> None:
+    forwarded = LoopbackListener("https://app.example.com/x/callback", STATE)
+    at = {path: forwarded.is_at(path) for path in ("/x/callback", "/callback", "callback", "k", "", "/other", "/x")}
+    assert [path for path, is_ours in at.items() if is_ours] == ["/x/callback", "/callback"]
+    assert forwarded.is_for(["anything"])
+    assert not forwarded.is_for([])
+    assert not forwarded.is_for(["a", "b"])
+    own = LoopbackListener("http://127.0.0.1:1/x/callback", STATE)
+    assert [own.is_at(path) for path in ("/x/callback", "/callback")] == [True, False]
+
+
+def test_an_end_without_a_word_lets_the_page_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer, "PAGE_PATIENCE", 100)
+    listener = LoopbackListener("http://127.0.0.1:1/", STATE)
+    assert listener.accept(f"/?state={STATE}")
+    listener.page_sent()
+    listener.finish()
+    assert listener.page() == received_page(Asker())
+
+
+def test_an_answer_says_how_long_it_is_and_who_gave_it(listener: LoopbackListener) -> None:
+    page = get(listener, "/nowhere")
+    assert page.headers["Content-Length"] == str(len(page.body))
+    assert page.headers["Server"].strip() == "mcp-oauth-sync"
+
+
+@pytest.mark.parametrize(("system", "exclusive"), [("win32", True), ("linux", False)])
+def test_no_other_program_can_take_its_port_over(monkeypatch: pytest.MonkeyPatch, system: str, exclusive: bool) -> None:
+    asked = ask_for_options(monkeypatch)
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", -5, raising=False)
     monkeypatch.setattr(loopback.sys, "platform", system)
-    monkeypatch.setattr(socket, "socket", Asked)
     server = loopback._Server(("127.0.0.1", 0), socket.AF_INET)
     server.server_close()
     assert asked == [(socket.SOL_SOCKET, -5 if exclusive else socket.SO_REUSEADDR, 1)]

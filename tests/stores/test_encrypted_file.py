@@ -452,7 +452,10 @@ def test_a_folder_that_does_not_keep_what_is_written_is_found_out_when_it_is_tri
     for name, answer in (("read_private", b"other"), ("read_private", None), ("remove_private", False)):
         with monkeypatch.context() as patch:
             patch.setattr(entry_files, name, lambda path, answer=answer: answer)
-            with pytest.raises(TokenStorageError, match="could not be tried out: what was written is not what is read"):
+            with pytest.raises(
+                TokenStorageError,
+                match=r"^The entry '\*' in .* could not be tried out: what was written is not what is read",
+            ):
                 files.probe()
 
 
@@ -460,3 +463,16 @@ def test_what_was_opened_does_not_show_itself(files: EncryptedFileStore) -> None
     files.store_generic("k", "the value")
     opened = sealing.unseal(files._keys, files.path("k", "generic").read_bytes(), "generic/k")
     assert (opened.text, repr(opened), f"{opened}") == ("the value", "<opened>", "<opened>")
+
+
+def test_a_key_is_derived_once_for_a_file_that_is_read_again(
+    files: EncryptedFileStore, by_key_file: list[tuple[object, ...]]
+) -> None:
+    files.store_generic("k", "v")
+    fresh = EncryptedFileStore(files.directory)
+    by_key_file.clear()
+    for _ in range(3):
+        assert fresh.retrieve_generic("k") == "v"
+    first = len(by_key_file)
+    assert fresh.retrieve_generic("k") == "v"
+    assert len(by_key_file) == first == 1

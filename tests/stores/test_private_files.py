@@ -267,6 +267,22 @@ def test_a_file_in_place_of_a_folder_is_an_error_and_stays(tmp_path: Path) -> No
     assert (tmp_path / "f").read_bytes() == b"mine"
 
 
+def test_a_folder_that_is_closed_already_is_let_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir(mode=0o700)
+    monkeypatch.setattr(Path, "chmod", None)
+    make_private_directory(tmp_path / "closed")
+
+
+def test_an_old_link_among_what_is_being_written_is_none_of_ours(tmp_path: Path) -> None:
+    write_private(tmp_path / "f", b"old")
+    link = tmp_path / ".tmp" / "link"
+    link.symlink_to(tmp_path / "f")
+    for path in (link, tmp_path / "f"):
+        os.utime(path, (1.0, 1.0), follow_symlinks=False)
+    write_private(tmp_path / "g", b"new")
+    assert link.is_symlink()
+
+
 def test_a_root_that_is_not_there_is_an_error_and_not_a_search_for_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: Path, mode: int) -> None:
         raise FileNotFoundError(errno.ENOENT, "no such drive")
