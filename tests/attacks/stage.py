@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from mcp_oauth_sync import CallbackPrompt, ClientRegistration, OAuth, OAuthTokens, ServerRecord, TokenManager
-from mcp_oauth_sync.exceptions import OAuthError
+from mcp_oauth_sync.exceptions import AccessDeniedError, AuthorizationTimeoutError, OAuthError
 from mcp_oauth_sync.protocol.transport import Transport
 
 from ..servers import AuthorizationServer, McpServer, Origin, Person
@@ -121,7 +121,10 @@ class Stage:
         readable(caught.value)
         assert len(self.asked) - asked == shown, f"{len(self.asked) - asked} browsers opened"
         assert len(self.sent("token")) - tokens == redeemed, f"{len(self.sent('token')) - tokens} token requests"
-        assert self.snapshot() == before, "the store has changed"
+        after = self.snapshot()
+        if isinstance(caught.value, AccessDeniedError | AuthorizationTimeoutError):  # the next try is the same client
+            after = {name: after[name] for name in after if name in before or not name.startswith("unfinished.d/")}
+        assert after == before, "the store has changed"
         self.nothing_went_elsewhere()
 
     def nothing_went_elsewhere(self) -> None:
