@@ -476,3 +476,9 @@ def test_a_key_is_derived_once_for_a_file_that_is_read_again(
     first = len(by_key_file)
     assert fresh.retrieve_generic("k") == "v"
     assert len(by_key_file) == first == 1
+
+
+def test_a_store_is_the_same_wherever_it_is_looked_at_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert EncryptedFileStore(Path("store")).identity == EncryptedFileStore(tmp_path / "store").identity
+    assert EncryptedFileStore(Path("store")).identity == f"encrypted files in {tmp_path / 'store'}"
