@@ -31,11 +31,15 @@ from tests.attacks.broken import ACTED, ENDLESS, EVERY
 from tests.attacks.memory import MEMORY, peak
 from tests.attacks.stage import Stage, impatient
 from tests.attacks.test_broken_replies import place
-from tests.servers import AuthorizationServer, McpServer, Origin
+from tests.servers import AuthorizationServer, McpServer, Origin, drip
 
 #: Seconds for one exchange, and what this machine may need besides.
 LIMIT, GRACE = 30.0, 3.0
 ENDPOINTS = ("resource metadata", "server metadata", "registration", "token", "refresh", "revocation", "device")
+
+
+#: What comes to its end in seconds, and has to be slower here.
+SLOWER = {"drip of the body": drip(1.0), "drip of the head": drip(1.0, "headers")}
 
 
 class Case(NamedTuple):
@@ -91,7 +95,7 @@ def meet(endpoint: str, kind: str) -> Case:
         before = made.snapshot()
         server, path = (made.server, made.server.paths["device"]) if endpoint == "device" else place(made, endpoint)
         server.clear()
-        server.fault(path, EVERY[kind](made))
+        server.fault(path, SLOWER.get(kind) or EVERY[kind](made))
         held, began = peak(reset=True), time.monotonic()
         ended = act(made, endpoint)
         seconds, memory = time.monotonic() - began, peak() - held
