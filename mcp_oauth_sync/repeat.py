@@ -11,15 +11,17 @@ import datetime
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.cookies import extract_cookies_to_jar, get_cookie_header
 
 from .exceptions import RequestNotRepeatedError
-from .protocol.challenge import Challenge, select_challenge
 from .protocol.presented import Presented, present, presented_on, withdraw
 from .urls import same_origin, without_query
+
+if TYPE_CHECKING:
+    from .protocol.challenge import Challenge
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +109,8 @@ def prove_again(response: requests.Response, sent_with: Mapping[str, Any]) -> re
 
 def challenge_of(response: requests.Response) -> Challenge:
     """Return what a server asks for instead of what it was sent; an empty challenge when it asks for nothing."""
+    from .protocol.challenge import Challenge, select_challenge  # not loaded by programs that are never refused
+
     if response.status_code not in REFUSALS:
         return Challenge()
     sent = response.request.headers.get("Authorization")

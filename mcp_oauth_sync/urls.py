@@ -18,15 +18,15 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN_URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!&*+,=%]+")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_\-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,254}}$){_LABEL}(?:\.{_LABEL})*\.?")
-_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]+")
+_PRIVATE_SCHEME = r"[a-z][a-z0-9+.\-]+"
 # Schemes that a system gives to somebody else than an application's owner.
 _FOREIGN_SCHEMES = frozenset(
     "about blob data file filesystem ftp ftps intent jar javascript mailto sftp smb ssh tel urn vbscript "
     "view-source ws wss".split()
 )
-_USER = re.compile(r"^([A-Za-z0-9+.\-]*:)?(/*)[^/]*@")
+_USER = r"^([A-Za-z0-9+.\-]*:)?(/*)[^/]*@"
 #: What follows a host but is no port: a password may hold a slash, a question mark or a number sign.
-_NO_PORT = re.compile(r"^((?:[A-Za-z0-9+.\-]*:)?//+[^/:\[\]]*:)(?![0-9]{0,5}(?:/|$)).*", re.DOTALL)
+_NO_PORT = r"(?s)^((?:[A-Za-z0-9+.\-]*:)?//+[^/:\[\]]*:)(?![0-9]{0,5}(?:/|$)).*"
 
 
 def is_loopback(host: str | None) -> bool:
@@ -71,7 +71,7 @@ def _is_host(host: str) -> bool:
 
 def _bare(url: str) -> str:
     """Return the URL without query, fragment and user information, however broken it is."""
-    return printable(_NO_PORT.sub(r"\1...", _USER.sub(r"\1\2", url.split("?")[0].split("#")[0])))
+    return printable(re.sub(_NO_PORT, r"\1...", re.sub(_USER, r"\1\2", url.split("?")[0].split("#")[0])))
 
 
 def _refuse(url: str, what: str, why: str) -> InsecureURLError:
@@ -136,7 +136,7 @@ def require_redirect(uri: str) -> None:
     try:
         if scheme in ("http", "https") or not _PLAIN_URL.fullmatch(uri):
             require_secure(uri, "redirect URI")
-        elif not colon or not _PRIVATE_SCHEME.fullmatch(scheme) or scheme in _FOREIGN_SCHEMES or "#" in uri:
+        elif not colon or not re.fullmatch(_PRIVATE_SCHEME, scheme) or scheme in _FOREIGN_SCHEMES or "#" in uri:
             raise _refuse(uri, "redirect URI", "it is not https, loopback or a scheme of the application's own")
     except InsecureURLError as refused:
         refused.hint = "A redirect URI is https, http on this machine's loopback interface, or like myapp://callback."

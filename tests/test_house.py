@@ -240,6 +240,11 @@ def test_importing_the_library_loads_nothing_but_requests_and_attrs(already_load
     assert foreign - {"mcp_oauth_sync"} == set()
 
 
+def test_a_program_that_finds_its_token_in_the_store_does_not_load_what_reads_refusals_and_sends() -> None:
+    loaded = modules_after("from mcp_oauth_sync import OAuth")
+    assert [room for room in ("challenge", "exchange", "reply") if f"mcp_oauth_sync.protocol.{room}" in loaded] == []
+
+
 def test_a_session_of_mcp_loads_nothing_else_and_nobody_loads_it_who_does_not_speak_mcp() -> None:
     without, speaking = (
         modules_after("from mcp_oauth_sync import OAuth"),

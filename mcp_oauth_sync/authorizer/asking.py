@@ -17,7 +17,6 @@ from ..exceptions import (
 from ..models.options import SignInOptions
 from ..models.profile import DEFAULT_PROFILE
 from ..models.record import ServerRecord
-from ..protocol.challenge import Challenge
 from ..protocol.transport import Transport
 from ..urls import without_query
 from .command import flags_for
@@ -30,6 +29,7 @@ from .programs import programs_own
 if TYPE_CHECKING:
     from ..grants.base import Grant
     from ..prompts import Prompt
+    from ..protocol.challenge import Challenge
     from .refresh import Again
 
 logger = logging.getLogger(__name__)

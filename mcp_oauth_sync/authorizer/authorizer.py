@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..exceptions import OAuthError, TokenStorageError
 from ..models.options import SignInOptions
 from ..models.tokens import OAuthTokens
-from ..protocol.challenge import Challenge
 from ..protocol.presented import Presented
 from ..protocol.scopes import union
 from ..protocol.transport import Transport
@@ -23,6 +22,7 @@ from .held import Held
 if TYPE_CHECKING:
     from ..grants.base import Grant
     from ..prompts import Prompt
+    from ..protocol.challenge import Challenge
     from .ending import Ending
     from .refresh import Renewal
 

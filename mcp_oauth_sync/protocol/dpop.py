@@ -37,7 +37,7 @@ SKEW = 2.0
 #: Most origins of which something is remembered; the one heard of longest ago goes first.
 MAX_ORIGINS = 16
 # RFC 9449 section 8.1, and of a length that fits in a header beside everything else.
-_NONCE = re.compile(r"[!#-\[\]-~]{1,1024}")
+_NONCE = r"[!#-\[\]-~]{1,1024}"
 
 
 class _Said(NamedTuple):
@@ -74,7 +74,7 @@ class Heard:
             headers: The headers of the answer.
         """
         nonce = _header(headers, "dpop-nonce")
-        if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
+        if not isinstance(nonce, str) or not re.fullmatch(_NONCE, nonce):
             return False
         if nonce != self.nonce(url):
             self._note(url, self._of(url)._replace(nonce=nonce))

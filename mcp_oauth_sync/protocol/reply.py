@@ -27,8 +27,8 @@ MAX_BODY = 1024 * 1024
 MAX_RETRY_AFTER = 3600.0
 
 # What is as long as a secret may be, and no word. A server may repeat what it was sent, or answer with half a token.
-_LIKE_A_SECRET = re.compile(r"[^\s\"'<>(){}\[\],;:=&]{8,}")
-_WORD = re.compile(r"(?=.{1,16}$)[^\W\d_]+(?:['-][^\W\d_]+)*[.!?]*")
+_LIKE_A_SECRET = r"[^\s\"'<>(){}\[\],;:=&]{8,}"
+_WORD = r"(?=.{1,16}$)[^\W\d_]+(?:['-][^\W\d_]+)*[.!?]*"
 
 
 class TransportFailure(OAuthError):
@@ -113,12 +113,12 @@ class Reply:
             gateway = ", perhaps a gateway that blocks programs" if self.status in (403, 429, 503) else ""
             return f"HTTP {self.status}, an HTML page{named} from {server}{gateway}"
         prose = not re.search(r'[={"]', text)
-        excerpt = printable(_LIKE_A_SECRET.sub(_hidden if prose else "...", text), 80)
+        excerpt = printable(re.sub(_LIKE_A_SECRET, _hidden if prose else "...", text), 80)
         return f"HTTP {self.status}, no JSON" + (f": {excerpt!r}" if excerpt and self.status >= 400 else "")
 
 
 def _hidden(found: re.Match[str]) -> str:
-    return found[0] if _WORD.fullmatch(found[0]) else "..."
+    return found[0] if re.fullmatch(_WORD, found[0]) else "..."
 
 
 def _wrapped(document: dict[str, Any]) -> dict[str, Any]:

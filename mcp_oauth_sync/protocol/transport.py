@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
 import attrs
@@ -21,8 +21,9 @@ from requests.utils import get_environ_proxies
 from ..models.secret import Secret
 from ..urls import require_secure, same_origin, without_query
 from ..version import __version__
-from .exchange import Exchange, explain
-from .reply import Reply, TransportFailure
+
+if TYPE_CHECKING:
+    from .reply import Reply
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +154,9 @@ class Transport:
             headers: Further headers.
             sign: Puts what depends on all of it on the request that goes out; None puts nothing.
         """
+        from .exchange import Exchange, explain  # most programs find their token in the store and send nothing here
+        from .reply import TransportFailure
+
         require_secure(url, what, allow_loopback=self.allow_loopback)
         request = requests.PreparedRequest()
         sent = {
