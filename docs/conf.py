@@ -40,7 +40,10 @@ nitpick_ignore_regex = [
     ),
     (r"py:.*", r"AbstractContextManager|Any|Path|T|optional|(mcp_oauth_sync\.protocol\.public_only\.)?_S"),
     # Types that only this library makes.
-    (r"py:.*", r"(mcp_oauth_sync\.(protocol\.dpop|stores\.sealing)\.)?(Headers|Heard|Keys|LoginFunction|Sign|build_key)"),
+    (
+        r"py:.*",
+        r"(mcp_oauth_sync\.(protocol\.dpop|stores\.sealing)\.)?(Headers|Heard|Keys|LoginFunction|Sign|build_key)",
+    ),
 ]
 
 napoleon_google_docstring = True
