@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from pathlib import Path
 
 from ..exceptions import StoreUnavailableError, TokenStorageError, printable
 from ..stores.base import OAUTH, SecureTokenStore
 from ..stores.choosing import MEMORY, detect, survey
 from .as_json import show_json
-from .output import complain
+from .output import complain, is_terminal
 from .table import show_table
 
 #: What stands before the profile in the namespace of an account.
@@ -58,5 +61,11 @@ def _document(name: str, store: SecureTokenStore | None, why: str | None, *, tak
 def _row(document: dict[str, object]) -> tuple[str, str, str, str]:
     state = "taken" if document["taken"] else "usable" if document["usable"] else "not usable"
     count = "-" if document["sign_ins"] is None else str(document["sign_ins"])
-    said = document["why"] or document["place"]
-    return str(document["name"]), state, count, printable(said, 400)
+    said = printable(document["why"] or document["place"], 400)
+    return str(document["name"]), state, count, _from_home(said) if is_terminal(sys.stdout) else said
+
+
+def _from_home(text: str) -> str:
+    """Return a text for a column, where the folder of the person is a single sign."""
+    home = str(Path.home())
+    return text if len(home) < len("/~") else text.replace(home + os.sep, "~" + os.sep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from itertools import takewhile
+from pathlib import Path
 
 import attrs
 import pytest
@@ -51,6 +52,14 @@ def test_a_table_fits_the_terminal(command: str, wide: int) -> None:
         wide = max(wide, 40)
         table = [line for line in table if max(map(columns, line.split())) <= wide - ROOM_OF_NAMES]
     assert [line for line in table if columns(line) > wide] == []
+
+
+def test_the_folder_of_a_person_is_one_sign_in_the_table_of_stores_and_whole_in_a_pipe(tmp_path: Path) -> None:
+    variables = {"HOME": str(tmp_path), "MCP_OAUTH_SYNC_HOME": str(tmp_path / "kept"), "MCP_OAUTH_SYNC_BACKEND": ""}
+    [line] = [PAINT.sub("", line) for line in screen("stores", **variables) if "encrypted_file" in line]
+    assert line.rstrip().endswith(" encrypted files in ~/kept")
+    [line] = [line for line in run("stores", environment=variables).out.splitlines() if "encrypted_file" in line]
+    assert line.endswith(f" encrypted files in {tmp_path}/kept")
 
 
 def test_a_wide_table_has_a_heading_and_an_address_that_shows_both_ends() -> None:
