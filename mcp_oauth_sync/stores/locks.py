@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at a lock that another process holds.
-POLL = 0.02
+#: Seconds between two looks at a lock that another process holds: as long as that may be for a refresh, and after it.
+POLL, POLL_LATER = 0.005, 0.02
+#: Seconds that a refresh may take; who holds a lock longer waits for a person.
+REFRESH = 2.0
 
 
 class _Turn:
@@ -89,8 +91,11 @@ def _between_processes(path: Path, timeout: float, waited: float, name: str) -> 
             raise OddFileError(errno.ELOOP, f"{path.parent} is a symbolic link")
         make_private_directory(path.parent)
         refuse_odd(path)  # some filelocks empty what they open
-        lock = _lock(path, max(0.0, timeout - waited))
-        lock.acquire(poll_interval=POLL)
+        lock, left = _lock(path), max(0.0, timeout - waited)
+        try:
+            lock.acquire(timeout=min(left, REFRESH), poll_interval=POLL)
+        except Timeout:
+            lock.acquire(timeout=max(0.0, left - REFRESH), poll_interval=POLL_LATER)
     except Timeout:
         raise _late(name, timeout) from None
     except (OSError, NotImplementedError) as failure:  # the latter: a file system without locks, in older filelocks
@@ -108,14 +113,14 @@ def _between_processes(path: Path, timeout: float, waited: float, name: str) -> 
         _let_go(lock, path)
 
 
-def _lock(path: Path, timeout: float) -> BaseFileLock:
+def _lock(path: Path) -> BaseFileLock:
     from filelock import FileLock
 
     try:
         # Without this, a newer filelock falls back to files that stay locked when their holder is killed.
-        return FileLock(path, timeout=timeout, mode=0o600, thread_local=False, fallback_to_soft=False)
+        return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
     except TypeError:
-        return FileLock(path, timeout=timeout, mode=0o600, thread_local=False)
+        return FileLock(path, mode=0o600, thread_local=False)
 
 
 def _let_go(lock: BaseFileLock, path: Path) -> None:

@@ -139,17 +139,18 @@ def test_two_managers_of_one_folder_take_turns(folder: Path) -> None:
 def test_the_wait_for_a_thread_counts_for_the_wait_for_a_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 
-    def lock(path: Path, *, timeout: float, mode: int, thread_local: bool) -> filelock.BaseFileLock:
-        waits.append(timeout)  # an older filelock, which has no fallback to refuse
-        return FileLock(path, timeout=timeout, mode=mode, thread_local=thread_local)
+    def busy(lock: FileLock, *, timeout: float, poll_interval: float) -> None:
+        waits.append(timeout)
+        if len(waits) % 2:
+            raise filelock.Timeout(lock.lock_file)
 
-    monkeypatch.setattr(filelock, "FileLock", lock)
-    for waited in (30.0, 130.0):
+    monkeypatch.setattr(FileLock, "acquire", busy)
+    for waited in (30.0, 119.0, 130.0):
         clock = iter([1000.0, 1000.0 + waited])
         monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=clock.__next__))
         with TokenManager(folder).exclusive("x", timeout=120):
             pass
-    assert waits == [90.0, 0.0]
+    assert waits == [locks.REFRESH, 90.0 - locks.REFRESH, 1.0, 0.0, 0.0, 0.0]
 
 
 def test_processes_take_turns(folder: Path) -> None:
@@ -314,8 +315,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[filelock.BaseFileLock]:
     """Return the locks that are made, which nobody lets go by forgetting them."""
     kept: list[filelock.BaseFileLock] = []
 
-    def lock(path: Path, timeout: float) -> filelock.BaseFileLock:
-        kept.append(make(path, timeout))
+    def lock(path: Path) -> filelock.BaseFileLock:
+        kept.append(make(path))
         return kept[-1]
 
     make = locks._lock
@@ -359,22 +360,51 @@ def test_a_lock_file_is_private_and_never_one_that_goes_stale(
         if older and "fallback_to_soft" in options:
             raise TypeError("got an unexpected keyword argument 'fallback_to_soft'")
         asked.append(options)
-        return FileLock(path, timeout=1, mode=0o600)
+        return FileLock(path, mode=0o600)
 
     monkeypatch.setattr(filelock, "FileLock", lock)
     with TokenManager(folder).exclusive("x", timeout=0):
         pass
-    expected = {"timeout": 0.0, "mode": 0o600, "thread_local": False}
+    expected = {"mode": 0o600, "thread_local": False}
     assert asked == [expected if older else {**expected, "fallback_to_soft": False}]
 
 
-def test_another_process_is_looked_out_for_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[object] = []
-    monkeypatch.setattr(FileLock, "acquire", lambda lock, **options: waits.append(options["poll_interval"]))
-    with TokenManager(folder).exclusive("x", timeout=0):
+def test_another_process_is_looked_out_for_often_while_it_may_refresh_and_less_often_while_a_person_is_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def busy(lock: FileLock, *, timeout: float, poll_interval: float) -> None:
+        waits.append(poll_interval)
+        if poll_interval == locks.POLL:
+            raise filelock.Timeout(lock.lock_file)
+
+    monkeypatch.setattr(FileLock, "acquire", busy)
+    with TokenManager(folder).exclusive("x", timeout=120):
         pass
-    assert waits == [locks.POLL]
-    assert locks.POLL < 0.1
+    assert waits == [locks.POLL, locks.POLL_LATER]
+    assert locks.POLL < locks.POLL_LATER < 0.1
+
+
+def test_a_turn_that_comes_late_is_had_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "REFRESH", 0.0)
+    acquire, late = FileLock.acquire, [0]
+
+    with children(("hold", folder, "x")) as [child]:
+        assert child.hears() == "held"
+
+        def tried(lock: FileLock, **options: float) -> object:
+            try:
+                return acquire(lock, **options)
+            except filelock.Timeout:
+                late[0] += 1
+                child.go_on()
+                raise
+
+        monkeypatch.setattr(FileLock, "acquire", tried)
+        with TokenManager(folder).exclusive("x", timeout=30):
+            assert child.hears() == "left"
+    assert late == [1]
 
 
 def test_a_fork_while_another_thread_has_the_turn_leaves_the_child_a_turn_of_its_own(
