@@ -67,5 +67,8 @@ def _row(document: dict[str, object]) -> tuple[str, str, str, str]:
 
 def _from_home(text: str) -> str:
     """Return a text for a column, where the folder of the person is a single sign."""
-    home = str(Path.home())
-    return text if len(home) < len("/~") else text.replace(home + os.sep, "~" + os.sep)
+    try:
+        home = Path.home()
+    except RuntimeError:  # who has no entry among the users, and no HOME, has none
+        return text
+    return text if home == home.parent else text.replace(f"{home}{os.sep}", f"~{os.sep}")

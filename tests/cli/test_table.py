@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len as columns
 
 from mcp_oauth_sync import TokenManager
+from mcp_oauth_sync.cli import list_stores
 from mcp_oauth_sync.cli.output import complain, paragraph, say
 from mcp_oauth_sync.cli.screen import shortened
 from mcp_oauth_sync.cli.table import show_facts, show_table
@@ -60,6 +61,14 @@ def test_the_folder_of_a_person_is_one_sign_in_the_table_of_stores_and_whole_in_
     assert line.rstrip().endswith(" encrypted files in ~/kept")
     [line] = [line for line in run("stores", environment=variables).out.splitlines() if "encrypted_file" in line]
     assert line.endswith(f" encrypted files in {tmp_path}/kept")
+
+
+def test_who_has_no_folder_sees_the_stores_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(list_stores.Path, "home", nobody)
+    assert list_stores._from_home("/srv/kept") == "/srv/kept"
 
 
 def test_a_wide_table_has_a_heading_and_an_address_that_shows_both_ends() -> None:
