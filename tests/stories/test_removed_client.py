@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from mcp_oauth_sync import OAuth, TokenManager
+from mcp_oauth_sync import ClientMetadata, OAuth, TokenManager
 from mcp_oauth_sync.exceptions import TokenStorageError
 from tests.scene import Scene, paths, stored
 from tests.servers import ABSENT, Origin, html, redirect_to, reply, reset
@@ -208,8 +208,19 @@ def test_a_sign_in_that_was_moved_keeps_its_client_for_the_other_machine(scene: 
 
 def test_another_client_at_the_same_server_keeps_none(scene: Scene) -> None:
     auth = scene.sign_in()
-    other = scene.sign_in(name="another")
+    other = scene.sign_in(name="another", client_metadata=ClientMetadata(client_name="Another program"))
     assert len(scene.az.clients) == 2
     assert auth.sign_out(forget=True) is True
     assert (removals(scene), len(scene.az.clients)) == (["DELETE /register/1 204"], 1)
     assert scene.post(other).status_code == 200
+
+
+def test_a_client_that_two_sign_ins_share_is_removed_with_the_second(scene: Scene) -> None:
+    auth = scene.sign_in()
+    other = scene.sign_in(name="another")
+    assert len(scene.az.clients) == 1
+    assert auth.sign_out(forget=True) is True
+    assert removals(scene) == []
+    assert scene.post(other).status_code == 200
+    assert other.sign_out(forget=True) is True
+    assert (removals(scene), len(scene.az.clients)) == (["DELETE /register/1 204"], 0)
