@@ -232,6 +232,35 @@ def test_localhost_is_these_two_addresses_and_no_other() -> None:
     assert servers[0].shown_address == f"127.0.0.1:{servers[0].server_port}"
 
 
+@pytest.mark.parametrize(
+    ("callback", "host"),
+    [
+        (Callback.wanted("https://app.example.com/cb", (0,), "127.0.0.2"), "127.0.0.2"),
+        (Callback.wanted("https://app.example.com/cb", (0,)), "127.0.0.1"),
+        (Callback.wanted("http://127.0.0.3/cb", (0,), "127.0.0.2"), "127.0.0.2"),
+        (Callback.wanted("http://127.0.0.3/cb"), "127.0.0.3"),
+    ],
+)
+def test_it_listens_where_it_is_told_then_where_the_redirect_says(callback: Callback, host: str) -> None:
+    (server,) = loopback._bind(callback)
+    server.server_close()
+    assert server.server_address[0] == host
+
+
+def test_a_redirect_without_a_path_comes_back_at_the_root() -> None:
+    assert LoopbackListener("http://127.0.0.1:1", STATE).path == "/"
+    assert LoopbackListener("http://127.0.0.1:1?x", STATE).is_at("/")
+    assert LoopbackListener("http://127.0.0.1:1", STATE).accept("/?state=another") is False
+
+
+def test_the_end_waits_for_the_page_of_the_browser_that_brought_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(LoopbackListener, "finish", lambda listener: ended.append(True))
+    with loopback_listener(Callback.at("http://127.0.0.1/"), state=STATE):
+        assert ended == []
+    assert ended == [True]
+
+
 def test_it_keeps_no_program_alive_and_says_whether_it_listens(listener: LoopbackListener) -> None:
     assert listener_threads()
     assert all(thread.daemon for thread in listener_threads())

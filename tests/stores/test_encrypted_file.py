@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -482,3 +482,18 @@ def test_a_store_is_the_same_wherever_it_is_looked_at_from(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     assert EncryptedFileStore(Path("store")).identity == EncryptedFileStore(tmp_path / "store").identity
     assert EncryptedFileStore(Path("store")).identity == f"encrypted files in {tmp_path / 'store'}"
+
+
+def test_of_several_keys_the_last_opens_as_well_as_the_first() -> None:
+    class Three(sealing.Keys):
+        def for_opening(self, salt: bytes) -> Iterator[bytes]:
+            yield from (bytes([number]) * 32 for number in range(3))
+
+        def for_sealing(self, salt: bytes) -> bytes:
+            return bytes(32)
+
+    for number in range(3):
+        sealed = sealing.seal(bytes([number]) * 32, bytes(32), "the value", "k")
+        assert sealing.unseal(Three(), sealed, "k").key == bytes([number]) * 32
+    with pytest.raises(sealing.NotOpened):
+        sealing.unseal(Three(), sealing.seal(b"3" * 32, bytes(32), "the value", "k"), "k")

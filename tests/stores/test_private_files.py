@@ -283,6 +283,36 @@ def test_an_old_link_among_what_is_being_written_is_none_of_ours(tmp_path: Path)
     assert link.is_symlink()
 
 
+def test_a_file_of_the_largest_size_is_written_and_read_and_a_larger_one_is_neither(tmp_path: Path) -> None:
+    write_private(tmp_path / "f", bytes(private_files.MAX_FILE))
+    assert read_private(tmp_path / "f") == bytes(private_files.MAX_FILE)
+    with pytest.raises(OSError, match="larger"):
+        write_private(tmp_path / "f", bytes(private_files.MAX_FILE + 1))
+    (tmp_path / "g").write_bytes(bytes(private_files.MAX_FILE + 1))
+    with pytest.raises(OddFileError, match="larger"):
+        read_private(tmp_path / "g")
+
+
+def test_a_file_that_is_open_to_others_is_closed_when_it_is_read_and_another_is_let_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    (tmp_path / "f").chmod(0o777)
+    assert read_private(tmp_path / "f") == b"x"
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o600
+    monkeypatch.setattr(private_files.os, "fchmod", None)
+    assert read_private(tmp_path / "f") == b"x"
+
+
+def test_taking_the_place_of_another_is_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(private_files, "sync_directory", synced.append)
+    (tmp_path / "next").write_bytes(b"new")
+    (tmp_path / "folder").mkdir()
+    rename_private(tmp_path / "next", tmp_path / "folder" / "f")
+    assert synced == [tmp_path / "folder"]
+
+
 def test_a_root_that_is_not_there_is_an_error_and_not_a_search_for_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: Path, mode: int) -> None:
         raise FileNotFoundError(errno.ENOENT, "no such drive")
