@@ -10,7 +10,6 @@ servers do, and requests reads it; the time there includes the reading. Times ar
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import multiprocessing
 import socket
@@ -26,11 +25,15 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.figure import Figure
+from benchmarks.others import version_of
 from mcp_oauth_sync.mcp.sse import EventParser, read_chunks
 from tests.vectors.event_streams import VECTORS
 
 RUNS = 5
 COUNT = 100_000
+#: What is to be reached: of the speed of the floor, and at most how much more for four times as much, and in memory.
+SHARE, LINEAR, CONSTANT = 0.9, 5.0, 1.2
 NOTE = {
     "jsonrpc": "2.0",
     "method": "notifications/progress",
@@ -101,11 +104,15 @@ def requests_sse(chunks: Iterable[bytes]) -> Iterator[Any]:
         source.close()
 
 
-PEERS: list[tuple[str, Read]] = [("httpx_sse", httpx_sse), ("sseclient", sseclient_py), ("requests_sse", requests_sse)]
+PEERS: list[tuple[str, Read]] = [
+    ("httpx-sse", httpx_sse),
+    ("sseclient-py", sseclient_py),
+    ("requests-sse", requests_sse),
+]
 READERS: list[tuple[str, Read]] = [
     ("floor", floor),
     ("ours", ours),
-    *((name, read) for name, read in PEERS if importlib.util.find_spec(name)),
+    *((name, read) for name, read in PEERS if version_of(name)),
 ]
 
 
@@ -131,6 +138,11 @@ def seconds(act: Callable[[], object], runs: int = RUNS) -> float:
         act()
         taken.append(time.process_time() - began)
     return min(taken)
+
+
+def drain_all(read: Read, chunks: Iterable[bytes]) -> int:
+    """Read everything."""
+    return drain(read(chunks))
 
 
 def drain(events: Iterator[Any]) -> int:
@@ -258,6 +270,89 @@ def show_exactness() -> None:
                 if got != right and title not in wrong:
                     wrong.append(title)
         print(f"{name:>14} {len(wrong):>3}  {', '.join(wrong)}", flush=True)
+
+
+def least(acts: dict[str, Callable[[], object]], turns: int = RUNS) -> dict[str, float]:
+    """Return the least CPU time of each, done in turns."""
+    turned = [{name: seconds(act, runs=1) for name, act in acts.items()} for _ in range(turns)]
+    return {name: min(turn[name] for turn in turned) for name in acts}
+
+
+def over_http() -> dict[str, float]:
+    """Return thousands of events a second over HTTP, without IDs: ours and the floor."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = multiprocessing.Process(target=serve, args=(listener, stream(ids=False)), daemon=True)
+        server.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        readers = {"ours": ours, "floor": floor}
+        taken = least(
+            {
+                name: partial(fetch, url, lambda response, read=read: read(read_chunks(response)))  # type: ignore[misc]
+                for name, read in readers.items()
+            },
+            2 * RUNS,
+        )
+        server.kill()
+        server.join()
+    return {name: COUNT / spent / 1000 for name, spent in taken.items()}
+
+
+def figures() -> Iterator[Figure]:
+    """Measure speed, and what becomes of large events and long streams."""
+    found, peers = over_http(), [name for name, _ in READERS if name not in ("ours", "floor")]
+    share = found["ours"] / found["floor"]
+    yield Figure(
+        what=f"{COUNT:,} events over HTTP, each a chunk",
+        ours=f"{found['ours']:.0f}",
+        floor=f"{found['floor']:.0f}",
+        ratio=share,
+        unit="thousand a second, CPU",
+        goal=f">= {SHARE} x the floor",
+        bound=SHARE * found["floor"],
+        at_least=True,
+        met=share >= SHARE,
+    )
+    chunks = stream(ids=False)
+    taken = least({name: partial(drain_all, read, chunks) for name, read in READERS}, 3)
+    best = min(taken[name] for name in peers) if peers else taken["ours"]
+    yield Figure(
+        what=f"{COUNT:,} events from memory",
+        ours=f"{COUNT / taken['ours'] / 1000:.0f}",
+        floor=f"{COUNT / taken['floor'] / 1000:.0f}",
+        peers={name: f"{COUNT / taken[name] / 1000:.0f}" for name in peers},
+        ratio=taken["floor"] / taken["ours"],
+        unit="thousand a second, CPU",
+        goal="faster than any other",
+        bound=COUNT / best / 1000,
+        at_least=True,
+        met=taken["ours"] <= best,
+    )
+    small, large = (cut(b"data: " + b"x" * (size * 2**20) + b"\n\n", 512) for size in (1, 4))
+    growth = {}
+    for name, read in READERS:
+        turns = 20 if name == "ours" else 1  # milliseconds, or seconds
+        spent = least({"1": partial(drain_all, read, small), "4": partial(drain_all, read, large)}, turns)
+        growth[name] = spent["4"] / spent["1"]
+    yield Figure(
+        what="one event of 4 MiB, by one of 1 MiB",
+        ours=f"{growth['ours']:.1f}",
+        floor=f"{growth['floor']:.1f}",
+        peers={name: f"{growth[name]:.1f}" for name in peers},
+        unit="x",
+        goal=f"<= {LINEAR}: linear",
+        bound=LINEAR,
+        met=growth["ours"] <= LINEAR,
+    )
+    short, long = (peak(ours, cut(b"".join(stream(count=count)), 1024)) for count in (1000, COUNT))
+    yield Figure(
+        what=f"peak memory of {COUNT:,} events, by that of 1,000",
+        ours=f"{long / short:.2f}",
+        ratio=long / short,
+        unit="x",
+        goal=f"<= {CONSTANT}: constant",
+        bound=CONSTANT,
+        met=long / short <= CONSTANT,
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import attrs
@@ -13,13 +14,15 @@ class Figure:
 
     Attributes:
         what: The row.
-        ours: What this library takes.
+        ours: What this library takes, or how fast it is.
         floor: What a program written by hand on requests takes in the same run; None where there is none.
         peers: What others take, by their names.
         ratio: Ours by the floor, or by what the goal names; None where the row counts.
         unit: Of all of them.
         goal: What is to be reached.
-        met: Whether it is.
+        bound: The same as a number, in this unit: the first of them where there are several.
+        at_least: Whether more is better.
+        met: Whether it is reached.
     """
 
     what: str
@@ -29,13 +32,34 @@ class Figure:
     ratio: float | None = None
     unit: str = ""
     goal: str
+    bound: float
+    at_least: bool = False
     met: bool
+
+    def cells(self) -> dict[str, str]:
+        """Return what is known of everybody, by name."""
+        return {"ours": self.ours, **({} if self.floor is None else {"floor": self.floor}), **self.peers}
+
+    def shares(self) -> dict[str, float]:
+        """Return how much of what the goal allows everybody takes; who failed, or was not counted, is left out."""
+        numbers = {name: number(cell) for name, cell in self.cells().items()}
+        return {
+            name: self.bound / found if self.at_least else found / self.bound
+            for name, found in numbers.items()
+            if found
+        }
+
+
+def number(cell: str) -> float | None:
+    """Return the number that a cell begins with."""
+    found = re.match(r"\d+(\.\d+)?", cell)
+    return float(found[0]) if found else None
 
 
 def show(figures: Iterable[Figure]) -> None:
     """Print rows as they come, one script's by itself."""
     for figure in figures:
-        beside = "".join(f", {name} {took}" for name, took in {"floor": figure.floor, **figure.peers}.items() if took)
+        beside = "".join(f", {name} {took}" for name, took in figure.cells().items() if name != "ours")
         ratio = "" if figure.ratio is None else f", ratio {figure.ratio:.2f}"
         verdict = "met" if figure.met else "MISSED"
         print(f"{figure.what}: {figure.ours}{beside}{ratio} ({figure.unit}); goal {figure.goal}: {verdict}", flush=True)

@@ -19,6 +19,7 @@ from requests.auth import AuthBase
 from tests.servers import delay
 
 from .figure import Figure, show
+from .peers import of_calls
 from .stage import PING, Scene, fresh_home
 
 THREADS, DELAY, RUNS = 50, 0.1, 7
@@ -61,8 +62,10 @@ def figures() -> Iterator[Figure]:
             ours=f"{ours:.2f}",
             floor=f"{floor:.2f}",
             ratio=ours / floor,
+            peers=of_calls("at once"),
             unit="s",
             goal=f"<= {GOAL}",
+            bound=GOAL,
             met=ours <= GOAL,
         )
         scene.mcp.clear_faults()
@@ -76,6 +79,7 @@ def figures() -> Iterator[Figure]:
             ours="/".join(map(str, counted)),
             unit="refreshes / failures / questions",
             goal="1/0/0",
+            bound=1,
             met=counted == (1, 0, 0) and not scene.az.reuses,
         )
 

@@ -9,20 +9,21 @@ Counted at the tests' servers, whose person says yes at once. The floor is the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 
 import attrs
 import requests
 
+from mcp_oauth_sync import OAuth
 from tests.auth.stage import PAGES
 from tests.servers import McpServer, Origin
 
 from .figure import Figure, show
+from .peers import beside
 from .stage import PING, ByHand, Scene, another_process, fresh_home
 
 UNIT = "round trips / connections / questions"
-#: Row, what is done, and what may be reached at most.
 HUNDRED = 100
+#: What may be reached at most.
 
 
 @attrs.frozen
@@ -67,12 +68,9 @@ class Bench:
     def call_another_server(self) -> None:
         """Make a call at another server of the same authorization server."""
         if self.hand:
-            self.hand.url, self.hand.refresh_token = self.other.mcp_url, ""
-            del self.hand.http.headers["Authorization"]
+            self.hand.url, self.hand.refresh_token, self.hand.bearer = self.other.mcp_url, "", {}
             assert self.hand.call() == 200
         else:
-            from mcp_oauth_sync import OAuth
-
             auth = OAuth(self.other.mcp_url, prompt=self.scene.prompt)
             assert self.session.post(self.other.mcp_url, json=PING, auth=auth, timeout=10).status_code == 200
 
@@ -90,6 +88,7 @@ class Bench:
         """End the life of every access token, by the server's clock and ours."""
         if self.hand:
             self.scene.az.expire_all_access_tokens()
+            self.hand.is_over = True
         else:
             self.scene.expire()
 
@@ -148,10 +147,18 @@ GOALS = {
 def figures() -> Iterator[Figure]:
     """Count."""
     floor = dict(costs(by_hand=True))
-    for what, count in chain(costs(by_hand=False)):
+    others = beside()
+    for what, count in costs(by_hand=False):
         goal = GOALS[what]
         yield Figure(
-            what=what, ours=str(count), floor=str(floor[what]), unit=UNIT, goal=str(goal), met=count.fits(goal)
+            what=what,
+            ours=str(count),
+            floor=str(floor[what]),
+            peers=others.get(what, {}),
+            unit=UNIT,
+            goal=str(goal),
+            bound=goal.trips,
+            met=count.fits(goal),
         )
 
 

@@ -15,11 +15,60 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
+from collections.abc import Iterator
 
 from tests.crowds import flights
 from tests.crowds.places import KINDS, store
 from tests.scene import Scene
 from tests.stories.fleet import Fleet
+
+from .alternatives import PROCESSES
+from .figure import Figure
+from .peers import crowds
+
+#: Processes and threads of each.
+CROWDS = ((8, 4), (32, 1))
+ROUNDS, LATE = 5, 100.0
+
+
+def figures() -> Iterator[Figure]:
+    """Count refreshes, and measure when the last one of all was served."""
+    late = {}
+    for processes, threads in CROWDS:
+        with store("encrypted_file"), Scene() as scene:
+            scene.sign_in()
+            with Fleet(scene.url, processes) as fleet:
+                # By the clock and by the server, in turns; the round that took longer counts.
+                took = [
+                    flights.of_fleets(scene, [fleet], rounds=2, threads=threads, refresh_takes=flights.FAR_AWAY)
+                    for _ in range(ROUNDS)
+                ]
+        rounds = sum(flight.rounds for flight in took)
+        counts = [sum(flight.refreshes for flight in took), sum(flight.unserved for flight in took)]
+        counts.append(sum(flight.questions for flight in took))
+        what = f"{processes} processes x {threads} threads, expired token"
+        if threads == 1:
+            what = f"{processes} processes, expired token"
+        late[what] = statistics.median(flight.slowest - flights.FAR_AWAY for flight in took) * 1000
+        yield Figure(
+            what=what,
+            ours="/".join(f"{count / rounds:g}" for count in counts),
+            peers=crowds() if processes == PROCESSES else {},
+            unit="refreshes / failures / questions, a round",
+            goal="1/0/0",
+            bound=1,
+            met=all(flight.is_single for flight in took),
+        )
+    for what, milliseconds in late.items():
+        yield Figure(
+            what=f"the last of {what.split(',')[0]} is served, after the refresh",
+            ours=f"{milliseconds:.0f}",
+            unit="ms",
+            goal=f"<= {LATE:.0f}, on a quiet machine",
+            bound=LATE,
+            met=milliseconds <= LATE,
+        )
 
 
 def main() -> None:

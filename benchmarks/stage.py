@@ -6,9 +6,9 @@ import base64
 import hashlib
 import os
 import tempfile
-import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -56,20 +56,22 @@ class ByHand:
     def __init__(self, url: str, client_id: str | None = None) -> None:
         """Sign in at the first call."""
         self.url, self.client_id, self.asked = url, client_id, 0
-        self.http = requests.Session()
-        self.http.trust_env = False
-        self.http.headers["Accept"] = "application/json"
+        self.http = self._session()
         self.issuer = self.refresh_token = ""
+        self.bearer: dict[str, str] = {}
+        self.is_over = False
 
     def call(self) -> int:
         """Call the server; return the status."""
-        answer = self.http.post(self.url, json=PING, timeout=10)
+        if self.is_over:
+            self.refresh()
+        answer = self.http.post(self.url, json=PING, headers=self.bearer, timeout=10)
         if answer.status_code == 401:
             if self.refresh_token:
                 self.refresh()
             else:
                 self.sign_in(answer)
-            answer = self.http.post(self.url, json=PING, timeout=10)
+            answer = self.http.post(self.url, json=PING, headers=self.bearer, timeout=10)
         return answer.status_code
 
     def sign_in(self, refused: requests.Response) -> None:
@@ -123,19 +125,21 @@ class ByHand:
         whole = {**form, "client_id": self.client_id or "", "resource": self.resource}
         tokens = self.http.post(self.server["token_endpoint"], data=whole, timeout=10).json()
         self.refresh_token = tokens["refresh_token"]
-        self.http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        self.bearer, self.is_over = {"Authorization": f"Bearer {tokens['access_token']}"}, False
 
     def as_in_another_process(self) -> None:
         """Go on as a program that kept its tokens and nothing else: with new connections."""
-        headers = self.http.headers
         self.http.close()
-        self.http = requests.Session()
-        self.http.trust_env, self.http.headers = False, headers
+        self.http = self._session()
+
+    @staticmethod
+    def _session() -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        # A host's cookies know no ports: those of the MCP server would reach the authorization server.
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.headers["Accept"] = "application/json"
+        return session
 
 
-def no_browser() -> None:
-    """Make sure that no figure opens a window."""
-    webbrowser.open = lambda *_, **__: False  # type: ignore[assignment]
-
-
-__all__ = ["PING", "ByHand", "Scene", "another_process", "fresh_home", "no_browser"]
+__all__ = ["PING", "ByHand", "Scene", "another_process", "fresh_home"]
