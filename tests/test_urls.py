@@ -129,6 +129,7 @@ def test_everything_else_is_refused_with_the_reason(url: str, why: str) -> None:
         "https://user:hunter2/x@as.example.com/",
         "https://user:hunter2?x@as.example.com/",
         "https://user:hunter2#x@as.example.com/",
+        "https://user:x/\nhunter2@as.example.com/",
         "http://x:hunter2@[::1/",
         "ftp://user:hunter2@as.example.com/",
         "https://as.example.com/$?key=hunter2",
