@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .figure import Figure
 from .others import OTHERS, left_out
-from .table import document, picture, table, versions
+from .table import document, paragraphs, picture, table, versions
 
 #: Counts first.
 ROOMS = ("round_trips", "single_flight", "parallel", "warm", "startup", "memory", "noticed", "stores", "event_stream")
@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=ROOMS, metavar="ROW", help=f"some of {', '.join(ROOMS)}")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a picture of the table, in SVG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
+    parser.add_argument("--rst", type=Path, metavar="FILE", help="write the table as reStructuredText")
     parser.add_argument("--alone", action="store_true", help="leave other libraries out, which is quicker")
     told = parser.parse_args(arguments)
     if told.alone:
@@ -69,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     out.print(", ".join(f"{name} {version}" for name, version in versions().items()), style="dim")
     if told.json:
         told.json.write_text(json.dumps(document(figures), indent=1) + "\n", encoding="utf-8")
+    if told.rst:
+        told.rst.write_text(paragraphs(figures), encoding="utf-8")
     if told.plot:
         told.plot.write_text(picture(figures), encoding="utf-8")
     missed = [figure.what for figure in figures if not figure.met]

@@ -61,6 +61,25 @@ def document(figures: Sequence[Figure]) -> dict[str, Any]:
     return {"with": versions(), "rows": [attrs.asdict(figure) for figure in figures]}
 
 
+def paragraphs(figures: Sequence[Figure]) -> str:
+    """Return the table as reStructuredText, and what it was taken with."""
+    heads = ("Measured", "ours", "floor", CHUK, MCP, "others", "ratio", "goal")
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 30 9 9 11 9 14 7 11", ""]
+
+    def row(cells: Sequence[str]) -> None:
+        lines.extend(f"   {'-' if place else '* -':>3} {cell}".rstrip() for place, cell in enumerate(cells))
+
+    row(heads)
+    for figure in figures:
+        others = [f"{name} {took}" for name, took in figure.peers.items() if name not in (CHUK, MCP)]
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        mine, theirs = (figure.ours, figure.floor or ""), (figure.peers.get(CHUK, ""), figure.peers.get(MCP, ""))
+        goal = figure.goal if figure.met else f"{figure.goal}; **missed**"
+        row((f"{figure.what} ({figure.unit})", *mine, *theirs, ", ".join(others), ratio, goal))
+    used = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return "\n".join([*lines, "", f"Taken with: {used}.", ""])
+
+
 def picture(figures: Sequence[Figure]) -> str:
     """Return a picture in SVG: a line per row, a dot for everybody at the share of the goal that is taken."""
     shares = [figure.shares() for figure in figures]

@@ -12,12 +12,14 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
 from rich.console import Console
 
 from benchmarks.__main__ import ROOMS
 from benchmarks.figure import Figure, number
 from benchmarks.others import CHUK, MCP
-from benchmarks.table import document, picture, table
+from benchmarks.table import document, paragraphs, picture, table
 
 ROOT = Path(__file__).resolve().parents[1]
 TRIPS = Figure(
@@ -78,6 +80,15 @@ def test_the_document_holds_every_row_and_what_it_was_taken_with() -> None:
         ("events <fast>", "50", 0.125, False),
     ]
     assert {"python", "cores", "requests", "instructions"} <= set(told["with"])
+
+
+def test_the_table_is_written_for_the_documentation_with_a_cell_in_every_column() -> None:
+    text = paragraphs([TRIPS, SPEED])
+    tree = publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 2})
+    rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in tree.findall(nodes.row)]
+    assert rows[1] == ["a first sign-in (round trips)", "6/2/1", "6/2/1", "3/1/0, fails", "12/2/1", "", "", "6/2/1"]
+    assert rows[2] == ["events <fast> ([k/s])", "50", "400", "", "fails", "httpx-sse 100", "0.12", ">= 200; missed"]
+    assert "python " in tree.children[-1].astext()
 
 
 def test_the_picture_is_well_formed_and_has_a_dot_for_everybody_it_names() -> None:

@@ -51,6 +51,8 @@ def test_a_client_registered_by_hand_saves_the_registration(
         assert session.post(mcp.mcp_url, json=CALL).status_code == 200
     assert steps(mcp) == [("POST", "/mcp", 401), RESOURCE_METADATA, ("POST", "/mcp", 200)]
     assert steps(az) == [METADATA, ("POST", "/token", 200)]
+    assert connections(mcp) == connections(az) == 1
+    assert len(person.visited) == 1
 
 
 def test_a_later_process_with_a_valid_token_sends_the_callers_request_and_nothing_else(
@@ -62,7 +64,7 @@ def test_a_later_process_with_a_valid_token_sends_the_callers_request_and_nothin
     assert answer.status_code == 200
     assert answer.history == []
     assert steps(mcp) == [("POST", "/mcp", 200)]
-    assert az.connections == 0
+    assert (mcp.connections, az.connections) == (1, 0)
 
 
 def test_a_later_process_with_an_expired_token_asks_the_stored_token_endpoint_once(
