@@ -1,7 +1,11 @@
-"""The other process of the rules for processes: opens a store and does what standard input says, line by line."""
+"""The other process of the rules for processes: opens a store and does what standard input says, line by line.
+
+The first line holds what the store is opened with: a command line can be read by everybody on the machine.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -67,10 +71,10 @@ def main(arguments: Sequence[str]) -> None:
     """Open a store and work.
 
     Args:
-        arguments: "module:function" and what to call the function with.
+        arguments: "module:function"; what to call the function with is the first line, as a JSON array of texts.
     """
     room, _, function = arguments[0].partition(":")
-    worker = Worker(getattr(import_module(room), function)(*arguments[1:]))
+    worker = Worker(getattr(import_module(room), function)(*json.loads(sys.stdin.readline())))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:

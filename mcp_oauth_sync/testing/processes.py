@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -62,9 +63,8 @@ class ProcessRules(Rules):
 
     @contextmanager
     def _other_process(self) -> Iterator[_Child]:
-        command = [sys.executable, "-m", "mcp_oauth_sync.testing.child", str(self.process_opener)]
         process = subprocess.Popen(
-            [*command, *self.process_arguments],
+            [sys.executable, "-m", "mcp_oauth_sync.testing.child", str(self.process_opener)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONIOENCODING": "utf-8"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -72,6 +72,7 @@ class ProcessRules(Rules):
         )
         child = _Child(process)
         try:
+            child.tell(json.dumps(list(self.process_arguments)))
             require_equal(child.answer(), "ready", "the first word of the other process")
             yield child
         finally:
