@@ -29,6 +29,7 @@ from mcp_oauth_sync.models.secret import Secret
 from ..servers.ledger import Ledger
 from ..servers.messages import Exchange, Reply
 from ..servers.origin import Origin
+from ..servers.plain_client import HEADERS as HEADERS_OF_PLAIN
 
 #: Characters of a secret that may be read in a row: one less than this.
 WINDOW = 8
@@ -60,6 +61,10 @@ def base64_of(text: str) -> Iterator[str]:
         inner = coded[(4 * lead + 2) // 3 : -1]
         yield inner
         yield inner.replace("+", "-").replace("/", "_")
+
+
+#: How the client that the tests try their servers with calls itself.
+PLAIN = HEADERS_OF_PLAIN["User-Agent"]
 
 
 class Canary(logging.Handler):
@@ -133,7 +138,9 @@ class Canary(logging.Handler):
         words = [argv] if isinstance(argv, (str, bytes, os.PathLike)) else list(argv)  # type: ignore[call-overload]
         for word in words:
             self.hear_printed("the words of a child process", os.fsdecode(word))
-        for name, value in dict(os.environ if environment is None else environment).items():
+        for name, value in ({} if environment is None else dict(environment)).items():
+            if os.environ.get(os.fsdecode(name)) == os.fsdecode(value):
+                continue  # what whoever started the program has given to it, and to all that it starts
             self.hear("the environment of a child process", f"{os.fsdecode(name)}={os.fsdecode(value)}")
 
     def hear_files(self, folder: Path) -> None:
@@ -173,7 +180,10 @@ class Canary(logging.Handler):
 
 
 def release_canary(patch: pytest.MonkeyPatch) -> Canary:
-    """Return a canary that learns and hears from now on, until the patches are undone."""
+    """Return a canary that learns and hears from now on, until the patches are undone.
+
+    What goes through the browser is for it to know, and what the tests' own client sends is none of ours.
+    """
     canary = Canary()
     remember, read, init = Ledger.remember, Exchange.read.__func__, OAuthError.__init__  # type: ignore[attr-defined]
     readouterr, answer, start = pytest.CaptureFixture.readouterr, Origin.answer, subprocess.Popen.__init__
@@ -185,7 +195,8 @@ def release_canary(patch: pytest.MonkeyPatch) -> Canary:
     def learn_received(cls: type[Exchange], *args: Any, **options: Any) -> Exchange:
         exchange: Exchange = read(cls, *args, **options)
         canary.learn_exchange(exchange)
-        if not exchange.query.keys() & {"state", "code_challenge"}:  # but for what goes through the browser
+        browsed = exchange.query.keys() & {"state", "code_challenge"}
+        if not browsed and not exchange.headers.get("User-Agent", "").startswith(PLAIN):
             canary.hear("the address of a request", exchange.target)
         return exchange
 

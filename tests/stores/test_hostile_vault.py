@@ -57,7 +57,8 @@ def test_every_broken_answer_is_an_error_in_time_and_nothing_is_lost(
     for name, made in EVERY.items():
         with subtests.test(name):
             store = bao.store(url=front.url, kv_version=2, timeout=0.3 if name in ENDLESS else 5.0)
-            store.retrieve_generic("k")
+            with suppress(TokenStorageError):  # a Vault that is busy does not answer in time
+                store.retrieve_generic("k")
             front.fault("*", made(SimpleNamespace(elsewhere=elsewhere)))  # type: ignore[arg-type]
             began = time.monotonic()
             failure = refused(everything(store)[act])
