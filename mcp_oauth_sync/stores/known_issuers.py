@@ -7,22 +7,16 @@ import logging
 from ..exceptions import TokenStorageError
 from ..models.client import ClientRegistration
 from ..models.known_issuer import KnownIssuer
-from .base import SecureTokenStore
+from .beside import Beside
 
 logger = logging.getLogger(__name__)
 
 
-class KnownIssuers:
+class KnownIssuers(Beside):
     """The authorization servers known to one namespace of a store.
 
-    Args:
-        store: Where they are kept.
-        namespace: Their namespace there.
+    Made as :class:`Beside`.
     """
-
-    def __init__(self, store: SecureTokenStore, namespace: str) -> None:
-        """Read nothing yet."""
-        self.store, self.namespace = store, namespace
 
     def find(self, issuer: str) -> KnownIssuer | None:
         """Return what is known of an authorization server, or None.

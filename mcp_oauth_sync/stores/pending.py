@@ -7,24 +7,18 @@ import time
 
 from ..exceptions import TokenStorageError
 from ..models.pending import PendingSignIn, expiry_of, key_part
-from .base import SecureTokenStore
+from .beside import Beside
 
 logger = logging.getLogger(__name__)
 
 
-class PendingSignIns:
+class PendingSignIns(Beside):
     """The started sign-ins of one namespace of a store.
 
     They are found by the state of a redirect alone, though no state can be had from what they are kept under.
 
-    Args:
-        store: Where they are kept.
-        namespace: Their namespace there.
+    Made as :class:`Beside`.
     """
-
-    def __init__(self, store: SecureTokenStore, namespace: str) -> None:
-        """Read nothing yet."""
-        self.store, self.namespace = store, namespace
 
     def save(self, pending: PendingSignIn) -> None:
         """Keep a started sign-in.

@@ -8,22 +8,16 @@ import logging
 from ..exceptions import TokenStorageError
 from ..models.client import DYNAMIC, ClientRegistration
 from ..models.document import stored_document
-from .base import SecureTokenStore
+from .beside import Beside
 
 logger = logging.getLogger(__name__)
 
 
-class Unfinished:
+class Unfinished(Beside):
     """The registrations of one namespace of a store. Nothing depends on them: without one, another is made.
 
-    Args:
-        store: Where they are kept.
-        namespace: Their namespace there.
+    Made as :class:`Beside`.
     """
-
-    def __init__(self, store: SecureTokenStore, namespace: str) -> None:
-        """Read nothing yet."""
-        self.store, self.namespace = store, namespace
 
     def save(self, name: str, registration: ClientRegistration | None) -> None:
         """Keep what we were registered as for a sign-in; what a caller brought needs no keeping.

@@ -12,26 +12,11 @@ import pytest
 from mcp_oauth_sync import NoPrompt, OAuth, OAuthTokens, TokenManager
 from mcp_oauth_sync.exceptions import TokenStorageError, UnsavedTokensWarning
 from mcp_oauth_sync.stores.memory import MemoryStore
+from tests.failing_store import Failing
 from tests.scene import Scene, never_wait, paths, shift_clock
 from tests.servers import gate
 
 HOUR, YEARS = 3600.0, 10 * 365 * 86400.0
-
-
-class Failing(MemoryStore):
-    """A store that can be made to fail, altogether or at writing."""
-
-    fails_reading = fails_writing = False
-
-    def store_generic(self, key: str, value: str, *, namespace: str = "generic") -> None:
-        if self.fails_writing:
-            raise TokenStorageError("The disk is full.", store=self.name, name=key)
-        super().store_generic(key, value, namespace=namespace)
-
-    def retrieve_generic(self, key: str, *, namespace: str = "generic") -> str | None:
-        if self.fails_reading:
-            raise TokenStorageError("The disk is gone.", store=self.name, name=key)
-        return super().retrieve_generic(key, namespace=namespace)
 
 
 @pytest.fixture

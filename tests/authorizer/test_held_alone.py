@@ -25,28 +25,12 @@ from mcp_oauth_sync.authorizer.keeping import (
 )
 from mcp_oauth_sync.exceptions import TokenStorageError, UnsavedTokensWarning
 from mcp_oauth_sync.models.client import DYNAMIC
-from mcp_oauth_sync.stores.memory import MemoryStore
 
+from ..failing_store import Failing
 from ..rereading import read_again
 
 URL, OTHER = "https://mcp.example.com/mcp", "https://other.example.com/mcp"
 ISSUER = "https://as.example.com"
-
-
-class Failing(MemoryStore):
-    """A store that can be made to fail, altogether or at writing."""
-
-    fails_reading = fails_writing = False
-
-    def store_generic(self, key: str, value: str, *, namespace: str = "generic") -> None:
-        if self.fails_writing:
-            raise TokenStorageError("The disk is full.", store=self.name, name=key)
-        super().store_generic(key, value, namespace=namespace)
-
-    def retrieve_generic(self, key: str, *, namespace: str = "generic") -> str | None:
-        if self.fails_reading:
-            raise TokenStorageError("The disk is gone.", store=self.name, name=key)
-        return super().retrieve_generic(key, namespace=namespace)
 
 
 def signed_in(access: str = "access", *, client: str = "a-client", issuer: str = ISSUER, **more: Any) -> ServerRecord:
