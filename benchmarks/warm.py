@@ -23,7 +23,7 @@ from .startup import costs, is_exact
 
 FEW, MANY = 20, 220
 #: How much fewer of those that take as long as a start.
-RARER = 20
+RARER = 100
 #: How many more where it is time that is taken.
 MORE = 20
 GOAL = 0.98

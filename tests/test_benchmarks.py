@@ -16,7 +16,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from rich.console import Console
 
-from benchmarks.__main__ import ROOMS
+import benchmarks.__main__ as runner
 from benchmarks.figure import Figure, number
 from benchmarks.others import CHUK, MCP
 from benchmarks.table import document, paragraphs, picture, table
@@ -38,7 +38,7 @@ SPEED = Figure(
     floor="400",
     peers={"httpx-sse": "100", MCP: "fails"},
     ratio=0.125,
-    unit="[k/s]",
+    unit="[k/s] & up",
     goal=">= 200",
     bound=200,
     at_least=True,
@@ -59,7 +59,7 @@ def test_the_table_shows_everybody_the_ratio_the_goal_and_whether_it_is_met() ->
         "a first sign-in (round trips)", "6/2/1", "6/2/1", "3/1/0, fails", "12/2/1", "", "", "6/2/1", "met"
     ]  # fmt: skip
     assert [cell.strip() for cell in speed.strip("│").split("│")] == [
-        "events <fast> ([k/s])", "50", "400", "", "fails", "httpx-sse 100", "0.12", ">= 200", "MISSED"
+        "events <fast> ([k/s] & up)", "50", "400", "", "fails", "httpx-sse 100", "0.12", ">= 200", "MISSED"
     ]  # fmt: skip
 
 
@@ -87,7 +87,16 @@ def test_the_table_is_written_for_the_documentation_with_a_cell_in_every_column(
     tree = publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 2})
     rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in tree.findall(nodes.row)]
     assert rows[1] == ["a first sign-in (round trips)", "6/2/1", "6/2/1", "3/1/0, fails", "12/2/1", "", "", "6/2/1"]
-    assert rows[2] == ["events <fast> ([k/s])", "50", "400", "", "fails", "httpx-sse 100", "0.12", ">= 200; missed"]
+    assert rows[2] == [
+        "events <fast> ([k/s] & up)",
+        "50",
+        "400",
+        "",
+        "fails",
+        "httpx-sse 100",
+        "0.12",
+        ">= 200; missed",
+    ]
     assert "python " in tree.children[-1].astext()
 
 
@@ -100,8 +109,8 @@ def test_the_picture_is_well_formed_and_has_a_dot_for_everybody_it_names() -> No
         f"{CHUK}: 3/1/0, fails round trips",
         f"{MCP}: 12/2/1 round trips",
         "ours: 6/2/1 round trips",
-        "floor: 400 [k/s]",
-        "ours: 50 [k/s]",
+        "floor: 400 [k/s] & up",
+        "ours: 50 [k/s] & up",
     ]
     across = [
         float(dot.attrib["cx"]) for dot in root.findall(f"{space}circle") if dot.find(f"{space}title") is not None
@@ -110,8 +119,24 @@ def test_the_picture_is_well_formed_and_has_a_dot_for_everybody_it_names() -> No
     assert across[4] < across[0] < across[5], "better, the goal, worse"
 
 
+@pytest.mark.parametrize(("figures", "status"), [([TRIPS], 0), ([TRIPS, SPEED], 1)])
+def test_the_exit_status_tells_a_goal_that_is_missed(
+    figures: list[Figure], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def take(rooms: list[str], _: Console) -> list[Figure]:
+        asked.extend(rooms)
+        return figures
+
+    monkeypatch.setattr(runner, "take", take)
+    assert runner.main(["--only", "memory", "round_trips"]) == status
+    assert asked == ["round_trips", "memory"], "counts first"
+    assert f"1 of {len(figures)} goals met" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(os.name != "posix", reason="programs are run in terminals of Unix")
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", runner.ROOMS)
 def test_every_room_that_the_runner_names_gives_figures(room: str) -> None:
     assert callable(importlib.import_module(f"benchmarks.{room}").figures)
 
