@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -20,7 +21,7 @@ class Figure:
         ratio: Ours by the floor, or by what the goal names; None where the row counts.
         unit: Of all of them.
         goal: What is to be reached.
-        bound: The same as a number, in this unit: the first of them where there are several.
+        bound: The same as a number, in this unit: the first of them where there are several counts.
         at_least: Whether more is better.
         met: Whether it is reached.
     """
@@ -41,19 +42,26 @@ class Figure:
         return {"ours": self.ours, **({} if self.floor is None else {"floor": self.floor}), **self.peers}
 
     def shares(self) -> dict[str, float]:
-        """Return how much of what the goal allows everybody takes; who failed, or was not counted, is left out."""
-        numbers = {name: number(cell) for name, cell in self.cells().items()}
-        return {
-            name: self.bound / found if self.at_least else found / self.bound
-            for name, found in numbers.items()
-            if found
-        }
+        """Return how much of what the goal allows everybody takes: of several counts, the one that takes most.
+
+        It is infinite for who fails, or does what the goal does not allow at all.
+        """
+        return {name: self._share(cell) for name, cell in self.cells().items()}
+
+    def _share(self, cell: str) -> float:
+        found = numbers(cell)
+        if not found or cell.endswith("fails"):
+            return math.inf
+        if self.at_least:
+            return self.bound / found[0]
+        allowed = numbers(self.goal) if "/" in cell else [self.bound]
+        return max(mine / most if most else math.inf for mine, most in zip(found, allowed, strict=True) if mine or most)
 
 
-def number(cell: str) -> float | None:
-    """Return the number that a cell begins with."""
-    found = re.match(r"\d+(\.\d+)?", cell)
-    return float(found[0]) if found else None
+def numbers(cell: str) -> list[float]:
+    """Return the numbers that a cell begins with, which slashes divide."""
+    found = re.match(r"[\d./]*", cell)
+    return [float(one) for one in found[0].split("/")] if found and found[0] else []
 
 
 def show(figures: Iterable[Figure]) -> None:

@@ -20,7 +20,7 @@ from .others import CHUK, MCP, OTHERS, version_of
 PARTS = ("requests", "urllib3", "attrs", "cryptography", "filelock")
 #: Who has a dot of a colour of its own in the picture; what others take is in the table.
 COLOURS = {"floor": "#9a9a9a", CHUK: "#c8553d", MCP: "#e0a030", "ours": "#1f6f8b"}
-LEFT, WIDTH, LINE, TOP = 430, 960, 22, 64
+LEFT, EDGE, WIDTH, LINE, TOP = 430, 980, 1000, 22, 64
 
 
 def table(figures: Sequence[Figure]) -> Table:
@@ -83,12 +83,12 @@ def paragraphs(figures: Sequence[Figure]) -> str:
 def picture(figures: Sequence[Figure]) -> str:
     """Return a picture in SVG: a line per row, a dot for everybody at the share of the goal that is taken."""
     shares = [figure.shares() for figure in figures]
-    drawn = [share for row in shares for name, share in row.items() if name in COLOURS]
+    drawn = [share for row in shares for name, share in row.items() if name in COLOURS and share != math.inf]
     least, most = min([*drawn, 0.1]), max([*drawn, 10])
     low, high = math.floor(math.log10(least)), math.ceil(math.log10(most))
 
     def across(share: float) -> float:
-        return LEFT + (math.log10(share) - low) / (high - low) * (WIDTH - LEFT - 20)
+        return LEFT + (math.log10(share) - low) / (high - low) * (EDGE - 40 - LEFT)
 
     bottom = TOP + LINE * len(figures)
     lines = [
@@ -97,9 +97,11 @@ def picture(figures: Sequence[Figure]) -> str:
         "<title>What everybody takes, as a share of what the goal allows</title>",
         f'<rect width="{WIDTH}" height="{bottom + 16}" fill="#ffffff"/>',
     ]
-    for place, (name, colour) in enumerate(reversed(COLOURS.items())):
-        at = LEFT + place * 130
+    at = LEFT
+    for name, colour in reversed(COLOURS.items()):
         lines.append(f'<circle cx="{at}" cy="16" r="5" fill="{colour}"/><text x="{at + 10}" y="20">{name}</text>')
+        at += 40 + 7 * len(name)
+    lines.append(f'<text x="{at}" y="20">x  fails, or asks the person</text>')
     for power in range(low, high + 1):
         at, colour = across(10.0**power), "#333333" if power == 0 else "#e4e4e4"
         label = "the goal" if power == 0 else f"{10.0**power:g} x"
@@ -108,11 +110,12 @@ def picture(figures: Sequence[Figure]) -> str:
     for place, (figure, row) in enumerate(zip(figures, shares, strict=True)):
         at = TOP + LINE * place + LINE // 2
         lines.append(f'<text x="8" y="{at + 4}" fill="#111111">{escape(figure.what)}</text>')
-        for name, colour in COLOURS.items():
-            if name in row:
-                said = f"{name}: {figure.cells()[name]} {figure.unit}"
-                lines.append(
-                    f'<circle cx="{across(row[name]):.1f}" cy="{at}" r="5" fill="{colour}" fill-opacity="0.9">'
-                    f"<title>{escape(said)}</title></circle>"
-                )
+        for number, (name, colour) in enumerate(COLOURS.items()):
+            said = f"<title>{escape(f'{name}: {figure.cells().get(name)} {figure.unit}')}</title>"
+            if row.get(name) == math.inf:
+                x = EDGE - 12 * number
+                lines.append(f'<text x="{x}" y="{at + 4}" fill="{colour}" font-weight="bold">x{said}</text>')
+            elif name in row:
+                where = f'cx="{across(row[name]):.1f}" cy="{at}"'
+                lines.append(f'<circle {where} r="5" fill="{colour}" fill-opacity="0.9">{said}</circle>')
     return "\n".join([*lines, "</svg>", ""])
