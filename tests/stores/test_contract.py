@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_oauth_sync.exceptions import TokenStorageError
 from mcp_oauth_sync.stores import SecureTokenStore, sealing
 from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
 from mcp_oauth_sync.stores.memory import MemoryStore
@@ -62,7 +63,11 @@ class TestGnomeKeyring(StoreContract):
     def in_a_session(self, secret_service: SecretService) -> Iterator[None]:  # noqa: F811
         """Let the store find a keyring."""
         yield
-        self.teardown_method()
+        try:
+            self.teardown_method()
+        except TokenStorageError:
+            if not secret_service.aborted:  # a daemon that ended by itself after a client was killed comes back locked
+                raise
 
     def open_store(self) -> SecureTokenStore:
         return SecretServiceStore()
