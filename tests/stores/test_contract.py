@@ -69,6 +69,21 @@ class TestGnomeKeyring(StoreContract):
             if not secret_service.aborted:  # a daemon that ended by itself after a client was killed comes back locked
                 raise
 
+    @pytest.fixture(autouse=True)
+    def of_a_daemon(self, secret_service: SecretService) -> None:  # noqa: F811
+        """Know whether the daemon ends by itself."""
+        self.daemon = secret_service
+
+    def test_processes_that_write_at_once_lose_nothing_of_each_other(self) -> None:
+        """Once more where gnome-keyring ended by a fault of its own."""
+        try:
+            super().test_processes_that_write_at_once_lose_nothing_of_each_other()
+        except (AssertionError, TokenStorageError):
+            if not self.daemon.aborted:
+                raise
+            self.daemon.recover()
+            super().test_processes_that_write_at_once_lose_nothing_of_each_other()
+
     def open_store(self) -> SecureTokenStore:
         return SecretServiceStore()
 
