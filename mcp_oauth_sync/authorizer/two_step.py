@@ -141,6 +141,8 @@ def finish_sign_in(authorizer: Authorizer, redirect: str) -> OAuthTokens:
             pendings.save(pending)
             raise
         except TokenExchangeError as failure:
+            if pending.issuer:
+                held.manager.issuers.doubt(pending.issuer)
             helpful = remedy(failure.error, failure.error_description)
             failure.hint = f"{helpful} {_AGAIN}" if helpful else _AGAIN
             raise

@@ -67,14 +67,12 @@ class Acquaintance:
         """
         if self._issuers is None or not step.server.published:
             return
-        ours = registration if registration is not None and registration.source == DYNAMIC else None
         recalled = self._recalled
-        known = KnownIssuer(
-            server=step.server,
-            fetched_at=recalled.fetched_at if recalled else time.time(),
-            registration=ours,
-            asked=step.asked if ours else None,
-        )
+        known = recalled or KnownIssuer(server=step.server, fetched_at=time.time())
+        if registration is not None and registration.source == DYNAMIC:
+            known = attrs.evolve(known, registration=registration, asked=step.asked)
+        elif recalled is None and (before := self._issuers.find(step.server.issuer)):
+            known = attrs.evolve(known, registration=before.registration, asked=before.asked)  # for those who share it
         if known != recalled:
             self._issuers.save(known)
 
@@ -85,6 +83,6 @@ class Acquaintance:
             yield
         except OAuthError as failure:
             if self._issuers is not None and self._recalled is not None and not isinstance(failure, AccessDeniedError):
-                self._issuers.save(attrs.evolve(self._recalled, fetched_at=0.0))
+                self._issuers.doubt(self._recalled.server.issuer)
                 self._recalled = None
             raise

@@ -143,7 +143,7 @@ class MCPOAuthClient(RenewingClient):
             InsecureURLError: A URL may not be contacted or opened.
         """
         self._hear_challenge(None)
-        with self._reminded():
+        with self._reminded(), self._acquaintance.relied_on():
             step = self._sign_in(scopes)
             started, pending = start(step, lifetime=lifetime)
         self._acquaintance.note(step, pending.registration)

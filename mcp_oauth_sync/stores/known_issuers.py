@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import attrs
+
 from ..exceptions import TokenStorageError
 from ..models.client import ClientRegistration
 from ..models.known_issuer import KnownIssuer
@@ -38,6 +40,16 @@ class KnownIssuers(Beside):
             self.store.store_generic(known.server.issuer, known.to_json(), namespace=self.namespace)
         except TokenStorageError as failure:
             logger.warning("%s", failure.message)
+
+    def doubt(self, issuer: str) -> None:
+        """Have everything about an authorization server asked again.
+
+        Args:
+            issuer: Its identifier, to the letter.
+        """
+        known = self.find(issuer)
+        if known is not None:
+            self.save(attrs.evolve(known, fetched_at=0.0))
 
     def forget(self, registration: ClientRegistration) -> None:
         """Let nobody become a client again that is to be forgotten.

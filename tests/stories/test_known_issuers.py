@@ -121,6 +121,39 @@ def test_after_a_failure_nothing_is_relied_on(company: Company) -> None:
     assert steps(company.az) == [METADATA, TOKEN]
 
 
+def test_after_a_second_step_that_failed_nothing_is_relied_on(company: Company) -> None:
+    started = OAuth(company.other.mcp_url).start_sign_in()
+    redirect = company.person.redirect_only(started.url)
+    company.az.fault("/token", reply(400, {"error": "invalid_request"}), times=1)
+    with pytest.raises(OAuthError):
+        OAuth(company.other.mcp_url).finish_sign_in(str(redirect))
+    company.az.clear()
+    OAuth(company.other.mcp_url).start_sign_in()
+    assert steps(company.az) == [METADATA]
+
+
+def test_after_a_first_step_that_failed_nothing_is_relied_on(company: Company) -> None:
+    named = ClientMetadata(client_name="Another program")
+    company.az.fault("/register", reply(404, b""), times=1)
+    with pytest.raises(OAuthError):
+        OAuth(company.other.mcp_url, client_metadata=named).start_sign_in()
+    company.az.clear()
+    OAuth(company.other.mcp_url, client_metadata=named).start_sign_in()
+    assert steps(company.az) == [METADATA, REGISTER]
+
+
+def test_a_client_of_a_callers_own_in_between_leaves_the_shared_one(company: Company) -> None:
+    company.az.add_client("known-client")
+    for seconds in (0.0, known_issuer.FRESH):  # recalled, and asked for again
+        age(company, seconds)
+        server = McpServer(company.az)
+        with server:
+            assert company.call(server, client_id="known-client").status_code == 200
+    company.az.clear()
+    assert company.call(company.other).status_code == 200
+    assert steps(company.az) == [TOKEN]
+
+
 def test_a_no_of_the_person_changes_nothing(company: Company) -> None:
     company.az.decision = "deny"
     with pytest.raises(AccessDeniedError):
