@@ -87,6 +87,16 @@ def texts(document: Document, member: str) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+def section(document: Document, member: str) -> Document | None:
+    """Return an object member, or None when absent."""
+    value = document.get(member)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise MalformedDocument(f"{member!r} is not an object")
+    return value
+
+
 def flag(document: Document, member: str) -> bool:
     """Return a boolean member; anything but ``true`` is False."""
     return document.get(member) is True

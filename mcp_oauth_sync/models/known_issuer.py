@@ -8,7 +8,7 @@ import time
 import attrs
 
 from .client import ClientRegistration
-from .document import Document, MalformedDocument, number, require_schema, stored_document, text
+from .document import number, require_schema, section, stored_document, text
 from .metadata import AuthorizationServerMetadata
 
 SCHEMA = 1
@@ -63,19 +63,10 @@ class KnownIssuer:
         """
         document = stored_document(stored)
         require_schema(document, SCHEMA)
-        registration = document.get("registration")
+        registration = section(document, "registration")
         return cls(
-            server=AuthorizationServerMetadata.from_document(_section(document, "server")),
+            server=AuthorizationServerMetadata.from_document(section(document, "server") or {}),
             fetched_at=number(document, "fetched_at") or 0.0,
-            registration=None
-            if registration is None
-            else ClientRegistration.from_record(_section(document, "registration")),
+            registration=None if registration is None else ClientRegistration.from_record(registration),
             asked=text(document, "asked"),
         )
-
-
-def _section(document: Document, member: str) -> Document:
-    value = document.get(member)
-    if not isinstance(value, dict):
-        raise MalformedDocument(f"{member!r} is not an object")
-    return value

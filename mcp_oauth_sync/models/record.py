@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import attrs
 
 from .client import ClientRegistration
-from .document import Document, MalformedDocument, number, require_schema, stored_document, text
+from .document import Document, number, require_schema, section, stored_document, text
 from .secret import secret_or_none
 from .switches import Switches
 from .tokens import OAuthTokens
@@ -115,7 +115,7 @@ class ServerRecord:
             MalformedDocument: A member is missing or of a wrong type.
         """
         require_schema(document, SCHEMA)
-        sections = (_section(document, member) for member in ("registration", "tokens", "switches"))
+        sections = (section(document, member) for member in ("registration", "tokens", "switches"))
         registration, tokens, switches = sections
         return cls(
             server_url=text(document, "server_url") or "",
@@ -145,12 +145,3 @@ class ServerRecord:
             MalformedDocument: It is not a record.
         """
         return cls.from_record(stored_document(stored))
-
-
-def _section(document: Document, member: str) -> Document | None:
-    value = document.get(member)
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise MalformedDocument(f"{member!r} is not an object")
-    return value

@@ -18,13 +18,6 @@ __all__ = ["openbao_server", "vault"]
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    with Scene() as made:
-        made.sign_in()
-        yield made
-
-
-@pytest.fixture
 def scene_in_vault(vault: None) -> Iterator[Scene]:
     with Scene() as made:
         made.sign_in()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,13 +12,6 @@ from tests.scene import Scene
 from . import losers
 
 RACES = 25
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    with Scene() as made:
-        made.sign_in()
-        yield made
 
 
 @pytest.fixture
