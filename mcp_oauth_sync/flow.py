@@ -9,6 +9,7 @@ from .grants.base import Grant
 from .grants.patience import BACKOFF
 from .grants.refresh_token import nothing_to_refresh_with, renew
 from .identity import Way, identify
+from .interrupts import held_back
 from .models.config import OAuthConfig
 from .models.metadata import AuthorizationServerMetadata
 from .models.options import SignInOptions
@@ -118,7 +119,8 @@ class OAuthFlow:
             raise nothing_to_refresh_with()
         record = attrs.evolve(self.record, tokens=held, registration=registration, token_endpoint=config.token_url)
         proofs = Proofs(dpop=self._provers.of(record))  # a sign-in of another door may be bound to a key
-        return self._keep(renew(self.http, record, backoff=backoff, proofs=proofs))
+        with held_back() as interruption:
+            return self._keep(renew(self.http, record, backoff=backoff, proofs=proofs, sleep=interruption.sleep))
 
     def _server(self) -> AuthorizationServerMetadata:
         config = self.config

@@ -11,6 +11,7 @@ from ..exceptions import RefreshRejectedError, SignInRequiredError, TokenRefresh
 from ..flow import OAuthFlow
 from ..grants.base import Grant
 from ..grants.patience import BACKOFF
+from ..interrupts import held_back
 from ..models.config import OAuthConfig
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
@@ -86,7 +87,10 @@ class Configured:
                 return tokens
             usable = tokens if tokens.seconds_left() > 0 else None
             try:
-                renewed = flow.refresh_token(backoff=() if usable else BACKOFF)
+                with held_back():  # a used refresh token is worth nothing: what it brings is kept before anything else
+                    renewed = flow.refresh_token(backoff=() if usable else BACKOFF)
+                    keep_or_warn(self.manager, self.name, flow.record)
+                    return renewed
             except TokenRefreshError as failure:
                 if usable is None and failure.transient:
                     raise
@@ -96,5 +100,3 @@ class Configured:
                         return self._stored_or_renewed()  # somebody who takes no turns was faster
                     keep_or_warn(self.manager, self.name, dead(flow.record, failure.error))
                 return usable
-            keep_or_warn(self.manager, self.name, flow.record)
-            return renewed

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import attrs
@@ -14,6 +15,7 @@ import attrs
 from ..exceptions import RefreshRejectedError, RegistrationError, TokenRefreshError, printable
 from ..grants.patience import BACKOFF
 from ..grants.refresh_token import renew
+from ..interrupts import held_back
 from ..models.client import DYNAMIC
 from ..models.options import SignInOptions
 from ..models.record import ServerRecord
@@ -78,15 +80,16 @@ class _Means:
     again: Again | None
     since: float
 
-    def refresh(self, record: ServerRecord, prover: Prover | None) -> ServerRecord:
-        """Return the record with tokens that its refresh token brought."""
+    def refresh(self, record: ServerRecord, prover: Prover | None, sleep: Callable[[float], None]) -> ServerRecord:
+        """Return the record with tokens that its refresh token brought; ``sleep`` waits between two attempts."""
         proofs = Proofs(
             issuer=record.issuer,
             client_key=self.options.client_key,
             dpop=prover,
             insist=self.options.dpop is True,
         )
-        return renew(self.http, record, backoff=self.backoff, extra=self.options.token_params, proofs=proofs)
+        extra = self.options.token_params
+        return renew(self.http, record, backoff=self.backoff, extra=extra, proofs=proofs, sleep=sleep)
 
     def obtain_again(self, record: ServerRecord) -> ServerRecord | None:
         """Return the record with tokens that need no refresh token; None where a person is needed for them."""
@@ -139,15 +142,23 @@ def _in_turn(held: Held, rejected: str | None, means: _Means) -> Renewal:
         return Renewal(held.header, adopted=True)
     if record.can_refresh():
         try:
-            renewed: ServerRecord | None = means.refresh(record, held.provers.of(record))
+            _refresh(held, record, means)
         except RefreshRejectedError as failure:
             return _after_rejection(held, record, rejected, failure, means)
+    elif (obtained := means.obtain_again(record)) is not None:
+        held.save(obtained)
     else:
-        renewed = means.obtain_again(record)
-    if renewed is None:
         return Renewal(None)
-    held.save(renewed)
     return Renewal(held.header)
+
+
+def _refresh(held: Held, record: ServerRecord, means: _Means) -> None:
+    """Use the refresh token, and keep what it brings.
+
+    It is used up by its use. An interruption before the new one is kept would end the sign-in, so it waits.
+    """
+    with held_back() as interruption:
+        held.save(means.refresh(record, held.provers.of(record), interruption.sleep))
 
 
 def _renewed(held: Held, rejected: str | None) -> bool:

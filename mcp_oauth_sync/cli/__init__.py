@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from .parser import OVERVIEW, build_parser
@@ -18,6 +20,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command line without the program's name; None takes this process's.
     """
+    try:
+        return _main(arguments)
+    except BaseException as end:
+        if not _was_interrupted(end):
+            raise
+        with suppress(OSError):
+            print("interrupted", file=sys.stderr, flush=True)
+        return INTERRUPTED
+
+
+def _was_interrupted(end: BaseException | None) -> bool:
+    """Tell whether Ctrl-C was pressed: the error may be what a lock or a parser made of it on its way out."""
+    while end is not None and not isinstance(end, KeyboardInterrupt):
+        end = end.__context__
+    return end is not None
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     from .output import accept_all_characters, data, finish_output
 
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
@@ -50,19 +70,15 @@ def _run(options: argparse.Namespace) -> int:
         logging.getLogger("mcp_oauth_sync").setLevel(logging.DEBUG)
     try:
         return int(import_module(f".{options.command.replace('-', '_')}", __name__).run(options))
-    except (SignInRequiredError, ScopeRequiredError) as error:
-        complain(error)
-        return SIGN_IN_NEEDED
     except OAuthError as error:
+        if _was_interrupted(error):
+            raise
         complain(error)
-        return FAILED
-    except KeyboardInterrupt:
-        say("interrupted")
-        return INTERRUPTED
+        return SIGN_IN_NEEDED if isinstance(error, SignInRequiredError | ScopeRequiredError) else FAILED
     except BrokenPipeError:
         raise
     except Exception as error:  # the last resort: a person gets a sentence, not a traceback
-        if options.verbose:
+        if options.verbose or _was_interrupted(error):
             raise
         said = str(error).splitlines()
         say(f"error: {type(error).__name__}: {said[0] if said else 'no further word'}")

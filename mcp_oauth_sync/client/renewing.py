@@ -11,6 +11,7 @@ from ..exceptions import AuthorizationError, DiscoveryError, InsecureURLError, R
 from ..grants.base import Grant
 from ..grants.patience import BACKOFF
 from ..grants.refresh_token import nothing_to_refresh_with, renew
+from ..interrupts import held_back
 from ..models.metadata import AuthorizationServerMetadata
 from ..models.record import ServerRecord
 from ..models.tokens import OAuthTokens
@@ -85,7 +86,9 @@ class RenewingClient(PlanningClient):
         if held is None or not held.refresh_token or registration is None:
             raise nothing_to_refresh_with()
         record = self._with_endpoints(attrs.evolve(self.record, tokens=held, registration=registration))
-        return self._keep(renew(self.http, record, extra=self.options.token_params, proofs=self._proofs(record)))
+        extra, proofs = self.options.token_params, self._proofs(record)
+        with held_back() as interruption:
+            return self._keep(renew(self.http, record, extra=extra, proofs=proofs, sleep=interruption.sleep))
 
     def complete(self) -> ServerRecord:
         """Find out what the record lacks for a refresh in a later process; bind what it holds to that issuer.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -26,19 +25,6 @@ logger = logging.getLogger(__name__)
 SLOWER = 5.0
 #: Longest pause, in seconds, that a fault or ``Retry-After`` makes of a shorter one.
 LONGEST_PAUSE = 60.0
-#: The longest wait in one piece: on Windows, Ctrl-C is seen between two of them only.
-_PIECE = 0.5
-
-
-def wait_in_pieces(seconds: float) -> None:
-    """Wait; ends at once on Ctrl-C, on Windows too.
-
-    Args:
-        seconds: How long.
-    """
-    never, end = threading.Event(), time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        never.wait(min(_PIECE, left))
 
 
 class DeviceCodeGrant(Grant):
@@ -62,7 +48,7 @@ class DeviceCodeGrant(Grant):
     grant_types = (GRANT_TYPE, "refresh_token")
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = wait_in_pieces
+        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
     ) -> None:
         """Ask nobody yet."""
         self._clock, self._sleep = clock, sleep

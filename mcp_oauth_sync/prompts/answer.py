@@ -6,11 +6,11 @@ No sockets here: the servers of :mod:`.loopback` bring redirects in and take pag
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from ..exceptions import AccessDeniedError, AuthorizationTimeoutError, InvalidRedirectError, OAuthError
+from ..interrupts import wait
 from ..models.asker import NOBODY, Asker
 from ..models.redirect import belongs_to
 from ..models.secret import Secret
@@ -22,8 +22,6 @@ from .pages import denied_page, failure_page, received_page, success_page
 PAGE_PATIENCE = 0.7
 #: Seconds the end waits for the browser to get its page.
 _FAREWELL = 1.0
-#: The longest wait in one piece: on Windows, Ctrl-C is seen between two of them only.
-_PIECE = 0.5
 
 
 class LoopbackListener(Listener):
@@ -77,13 +75,11 @@ class LoopbackListener(Listener):
 
     def wait(self, timeout: float) -> str:
         """Wait for the answer; ends at once on Ctrl-C, on Windows too."""
-        deadline = time.monotonic() + timeout
-        while not self._answered.wait(max(0.0, min(_PIECE, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                raise AuthorizationTimeoutError(
-                    f"Nobody completed the sign-in within {timeout:g} seconds.",
-                    hint="Start it again; sign_in_timeout= gives more time.",
-                )
+        if not wait(self._answered, timeout):
+            raise AuthorizationTimeoutError(
+                f"Nobody completed the sign-in within {timeout:g} seconds.",
+                hint="Start it again; sign_in_timeout= gives more time.",
+            )
         assert self._answer is not None  # noqa: S101  (the event says so)
         return self._answer
 

@@ -15,6 +15,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from ..interrupts import held_back
 from ..models.secret import Secret
 
 # Simulated, never sent. Real ones mean nothing to a kernel, which has neither a window nor a keyboard.
@@ -76,7 +77,8 @@ class PasteBox:
             EOFError: The person ended the input.
             KeyboardInterrupt: The stop button was pressed.
         """
-        self._settled.clear()
+        with held_back():  # an event that is torn in two would never let go who waits for it
+            self._settled.clear()
         try:
             try:
                 self._open = True
@@ -86,7 +88,8 @@ class PasteBox:
         except _Closed:  # even when it comes between the line and the end of the inner block
             return None
         finally:
-            self._settled.set()
+            with held_back():
+                self._settled.set()
 
     @property
     def open(self) -> bool:

@@ -11,6 +11,7 @@ from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError as LowLevelError
 
 from ..exceptions import OAuthError, printable
+from ..interrupts import wait
 from .giving_up import end_wait_of
 from .reply import MAX_BODY, Reply, TransportFailure, decoded
 
@@ -46,7 +47,7 @@ class Exchange:
         worker = threading.Thread(target=self._work, name="mcp-oauth-sync exchange", daemon=True)
         worker.start()
         try:
-            finished = self.done.wait(deadline)
+            finished = wait(self.done, deadline)
         finally:
             self._abandon(worker)
         if not finished:

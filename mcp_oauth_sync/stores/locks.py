@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import TokenStorageError
+from ..interrupts import held_back
 from .private_files import OddFileError, make_private_directory, refuse_odd
 
 if TYPE_CHECKING:
@@ -84,6 +85,19 @@ def exclusive(identity: str, path: Path | None, *, timeout: float, name: str) ->
 
 @contextmanager
 def _between_processes(path: Path, timeout: float, waited: float, name: str) -> Iterator[None]:
+    """Hold the lock of a file. Torn in two by Ctrl-C, filelock could leave locks of its own that nobody frees."""
+    with held_back():
+        lock = _lock(path)
+    try:
+        _take(lock, path, timeout, waited, name)
+        yield
+    finally:
+        with held_back():
+            _let_go(lock, path)
+
+
+def _take(lock: BaseFileLock, path: Path, timeout: float, waited: float, name: str) -> None:
+    """Take a lock in time; Ctrl-C ends the wait."""
     from filelock import Timeout
 
     try:
@@ -91,11 +105,13 @@ def _between_processes(path: Path, timeout: float, waited: float, name: str) -> 
             raise OddFileError(errno.ELOOP, f"{path.parent} is a symbolic link")
         make_private_directory(path.parent)
         refuse_odd(path)  # some filelocks empty what they open
-        lock, left = _lock(path), max(0.0, timeout - waited)
-        try:
-            lock.acquire(timeout=min(left, REFRESH), poll_interval=POLL)
-        except Timeout:
-            lock.acquire(timeout=max(0.0, left - REFRESH), poll_interval=POLL_LATER)
+        left = max(0.0, timeout - waited)
+        with held_back() as interruption:
+            ends = interruption.gives_up
+            try:
+                lock.acquire(timeout=min(left, REFRESH), poll_interval=POLL, cancel_check=ends)
+            except Timeout:
+                lock.acquire(timeout=max(0.0, left - REFRESH), poll_interval=POLL_LATER, cancel_check=ends)
     except Timeout:
         raise _late(name, timeout) from None
     except (OSError, NotImplementedError) as failure:  # the latter: a file system without locks, in older filelocks
@@ -107,10 +123,6 @@ def _between_processes(path: Path, timeout: float, waited: float, name: str) -> 
             hint="Check that the folder is yours, not read-only, and on a file system with locks.",
             name=name,
         ) from failure
-    try:
-        yield
-    finally:
-        _let_go(lock, path)
 
 
 def _lock(path: Path) -> BaseFileLock:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from ..interrupts import wait
+
 T = TypeVar("T")
 
 
@@ -35,7 +37,7 @@ class Waiting(Generic[T]):
         Raises:
             TimedOut: It has not come back.
         """
-        if not self.done.wait(seconds):
+        if not wait(self.done, seconds):
             raise TimedOut
         for failure in self._failures:
             raise failure

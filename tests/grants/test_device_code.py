@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +16,6 @@ from mcp_oauth_sync.exceptions import (
     SignInRequiredError,
     TokenExchangeError,
 )
-from mcp_oauth_sync.grants import device_code
-from mcp_oauth_sync.grants.device_code import wait_in_pieces
 from mcp_oauth_sync.models.client import DYNAMIC
 from tests.conftest import listening
 from tests.scene import WRITE, paths, stored
@@ -378,25 +374,6 @@ def test_whatever_breaks_off_the_wait_is_told_to_the_prompt_and_raised(
     assert isinstance(end, AuthorizationError)
     assert "interrupted" in end.message
     assert stored() == before
-
-
-def test_the_wait_is_made_of_short_pieces_and_as_long_as_it_has_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces: list[float] = []
-
-    class Noted(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            pieces.append(timeout or 0.0)
-            return super().wait(timeout)
-
-    monkeypatch.setattr(device_code, "_PIECE", 0.01)
-    monkeypatch.setattr(threading, "Event", Noted)
-    began = time.monotonic()
-    wait_in_pieces(0.05)
-    assert time.monotonic() - began >= 0.05
-    assert len(pieces) >= 5
-    assert max(pieces) <= 0.01
-    wait_in_pieces(0)
-    wait_in_pieces(-1)
 
 
 # Nobody there, or no such way

@@ -22,8 +22,8 @@ class Room:
 
 ROOMS: Mapping[str, Room] = {
     "locks": Room(
-        files=("stores/locks.py",),
-        tests=("stores/test_locks.py", "stores/test_damage.py"),
+        files=("interrupts.py", "stores/locks.py"),
+        tests=("test_interrupts.py", "stores/test_locks.py", "stores/test_damage.py"),
     ),
     "urls": Room(
         files=("urls.py",),
@@ -43,7 +43,7 @@ ROOMS: Mapping[str, Room] = {
         ),
         tests=(
             *("models/test_tokens.py", "grants/test_refresh_token.py", "authorizer/test_held.py"),
-            *("authorizer/test_held_alone.py", "authorizer/test_refresh_alone.py"),
+            *("authorizer/test_held_alone.py", "authorizer/test_refresh_alone.py", "authorizer/test_interrupted.py"),
         ),
     ),
     "stores": Room(

@@ -675,7 +675,7 @@ def test_nobody_coming_is_a_typed_timeout_that_says_how_long_it_waited() -> None
 def test_an_answer_that_comes_late_is_still_in_time(
     listener: LoopbackListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_oauth_sync.prompts.answer._PIECE", 0.001)  # many pieces of waiting in a short time
+    monkeypatch.setattr("mcp_oauth_sync.interrupts._PIECE", 0.001)  # many pieces of waiting in a short time
     timer = threading.Timer(0.05, get, (listener, answer_target()))
     timer.start()
     assert listener.wait(30) == answer_target()

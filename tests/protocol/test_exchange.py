@@ -30,6 +30,7 @@ from mcp_oauth_sync.protocol.server_metadata import fetch_server_metadata
 from mcp_oauth_sync.protocol.token_endpoint import exchange_code, refresh_tokens
 from mcp_oauth_sync.protocol.transport import Transport
 
+from ..control_c import interrupting, pressed_after
 from ..servers import Fault, Origin, cut, drip, gzip_bomb, hang, html, huge, json_reply, raw, redirect_to, reply, reset
 
 REDIRECT = "http://127.0.0.1:5555/callback"
@@ -143,22 +144,11 @@ def test_no_redirect_takes_anything_elsewhere(http: Transport, origin: Origin, e
         check(http, origin, call, redirect_to(f"{elsewhere.url}/x", status))
 
 
-def test_a_wait_that_is_interrupted_ends_the_exchange(
-    session: requests.Session, origin: Origin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waiting = threading.Event.wait
-
-    def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
-        if timeout == 4711.0:
-            waiting(arrived)
-            raise KeyboardInterrupt
-        return waiting(event, timeout)
-
+def test_a_wait_that_is_interrupted_ends_the_exchange(session: requests.Session, origin: Origin) -> None:
     arrived = threading.Event()
     origin.route("*", "/slow", lambda exchange: (arrived.set(), json_reply({"x": "y" * 5000}))[1])
     origin.fault("/slow", drip(0.01))
-    monkeypatch.setattr(threading.Event, "wait", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupting(), pressed_after(arrived):
         Transport(session=session, deadline=4711.0).get(f"{origin.url}/slow", what="document")
 
 

@@ -18,9 +18,11 @@ import pytest
 from filelock import FileLock
 
 from mcp_oauth_sync.exceptions import TokenStorageError
+from mcp_oauth_sync.interrupts import held_back
 from mcp_oauth_sync.stores import TokenManager, locks
 from mcp_oauth_sync.stores.memory import MemoryStore
 
+from ..control_c import interrupting, press, pressed_after
 from ..rereading import read_again
 from .processes import children, run
 
@@ -139,7 +141,7 @@ def test_two_managers_of_one_folder_take_turns(folder: Path) -> None:
 def test_the_wait_for_a_thread_counts_for_the_wait_for_a_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 
-    def busy(lock: FileLock, *, timeout: float, poll_interval: float) -> None:
+    def busy(lock: FileLock, *, timeout: float, poll_interval: float, cancel_check: Callable[[], bool]) -> None:
         waits.append(timeout)
         if len(waits) % 2:
             raise filelock.Timeout(lock.lock_file)
@@ -173,6 +175,56 @@ def test_a_killed_holder_gives_the_turn_back_at_once(folder: Path) -> None:
         child.kill()
         with manager.exclusive("x", timeout=0):
             pass
+
+
+def test_control_c_ends_the_wait_for_another_process(folder: Path) -> None:
+    manager, waiting = TokenManager(folder), threading.Event()
+    with children(("hold", folder, "x")) as [child]:
+        assert child.hears() == "held"
+        with interrupting(), pressed_after(waiting):
+            waiting.set()
+            manager.exclusive("x", timeout=600).__enter__()
+        child.go_on()
+        assert child.hears() == "left"
+    with manager.exclusive("x", timeout=0):
+        pass
+
+
+def test_what_holds_control_c_back_gets_its_turn_first(folder: Path) -> None:
+    manager, waiting, had = TokenManager(folder), threading.Event(), []
+    with children(("hold", folder, "x")) as [child]:
+        assert child.hears() == "held"
+        with interrupting(), held_back(), pressed_after(waiting, child.go_on):
+            press()
+            waiting.set()
+            with manager.exclusive("x", timeout=600):
+                had.append(child.hears())
+    assert had == ["left"]
+
+
+@pytest.mark.parametrize("step", ["acquire", "release"])
+def test_control_c_while_a_turn_is_taken_or_given_back_leaves_it_to_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    manager, original, pressed = TokenManager(folder), getattr(FileLock, step), []
+
+    def interrupted(lock: FileLock, *positional: object, **options: object) -> object:
+        if not pressed:
+            press()
+            pressed.append(step)
+        return original(lock, *positional, **options)
+
+    with interrupting():
+        monkeypatch.setattr(FileLock, step, interrupted)
+        with manager.exclusive("x", timeout=0):
+            pass
+    assert pressed == [step]
+    with manager.exclusive("x", timeout=0), children(("hold", folder, "y")) as [child]:
+        assert child.hears() == "held"
+        child.go_on()
+    with children(("hold", folder, "x")) as [child]:
+        assert child.hears() == "held"
+        child.go_on()
 
 
 def test_a_lock_file_that_is_left_over_holds_nobody_up(folder: Path) -> None:
@@ -374,7 +426,7 @@ def test_another_process_is_looked_out_for_often_while_it_may_refresh_and_less_o
 ) -> None:
     waits: list[float] = []
 
-    def busy(lock: FileLock, *, timeout: float, poll_interval: float) -> None:
+    def busy(lock: FileLock, *, timeout: float, poll_interval: float, cancel_check: Callable[[], bool]) -> None:
         waits.append(poll_interval)
         if poll_interval == locks.POLL:
             raise filelock.Timeout(lock.lock_file)

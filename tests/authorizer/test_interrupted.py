@@ -1,0 +1,151 @@
+"""Ctrl-C, or a notebook's stop button, at every stage of a refresh: it costs nobody their sign-in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+from mcp_oauth_sync import NoPrompt, OAuthConfig, OAuthFlow, interrupts
+from mcp_oauth_sync.authorizer import refresh
+from mcp_oauth_sync.stores.encrypted_file import EncryptedFileStore
+from tests.control_c import interrupting, press, pressed_after
+from tests.scene import Scene
+from tests.servers.faults import gate, reply
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with Scene() as made:
+        yield made
+
+
+@pytest.fixture
+def refreshing(scene: Scene) -> Scene:
+    """A sign-in that is renewed at its next use."""
+    scene.sign_in()
+    scene.az.expire_all_access_tokens()
+    return scene
+
+
+class Answer:
+    """The answer of a token endpoint that is held up until Ctrl-C was pressed.
+
+    Attributes:
+        arrived: The request did.
+        goes: The answer may.
+    """
+
+    def __init__(self, scene: Scene, *, acted: bool = True) -> None:
+        self.arrived, self.goes = threading.Event(), threading.Event()
+        scene.az.fault(scene.az.paths["token"], gate(self.goes, arrived=self.arrived, acted=acted), times=1)
+
+
+def goes_on(scene: Scene) -> None:
+    """A fresh process has what it needs, from one refresh in all."""
+    assert scene.post(scene.oauth(prompt=NoPrompt())).status_code == 200
+    assert (scene.az.refreshes, scene.az.reuses, scene.shown) == (1, 0, [])
+
+
+@pytest.mark.parametrize("acted", [False, True], ids=["before the server acted", "when it had acted"])
+def test_while_the_answer_is_waited_for(refreshing: Scene, acted: bool) -> None:
+    answer = Answer(refreshing, acted=acted)
+    with interrupting(), pressed_after(answer.arrived, answer.goes.set):
+        refreshing.post(refreshing.oauth())
+    goes_on(refreshing)
+
+
+def test_pressed_twice_as_some_do(refreshing: Scene) -> None:
+    answer = Answer(refreshing)
+    with interrupting(), pressed_after(answer.arrived, lambda: (press(), answer.goes.set())):
+        refreshing.post(refreshing.oauth())
+    goes_on(refreshing)
+
+
+def test_while_the_new_tokens_are_written(refreshing: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, written = EncryptedFileStore.store_generic, []
+
+    def interrupted(store: EncryptedFileStore, *positional: Any, **options: Any) -> None:
+        press()
+        write(store, *positional, **options)
+        written.append(positional)
+
+    with monkeypatch.context() as patch, interrupting():
+        patch.setattr(EncryptedFileStore, "store_generic", interrupted)
+        refreshing.post(refreshing.oauth())
+    assert len(written) == 1
+    goes_on(refreshing)
+
+
+def test_where_no_answer_comes_it_ends_soon(refreshing: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "GRACE", 0.01)
+    answer = Answer(refreshing, acted=False)
+    with interrupting(), pressed_after(answer.arrived):
+        refreshing.post(refreshing.oauth())
+    goes_on(refreshing)
+
+
+def test_between_two_attempts_it_ends_at_once(refreshing: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "BACKOFF", (9.0,))
+    asleep = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        asleep.set()
+        threading.Event().wait(600)
+
+    monkeypatch.setattr(interrupts.time, "sleep", sleep)
+    refreshing.az.fault(refreshing.az.paths["token"], reply(503, ""), times=1)
+    with interrupting(), pressed_after(asleep):
+        refreshing.post(refreshing.oauth())
+    goes_on(refreshing)
+
+
+def test_a_client_that_is_driven_step_by_step_holds_what_came(scene: Scene) -> None:
+    client = scene.client()
+    old = client.authorize()
+    scene.person.join()
+    answer = Answer(scene)
+    with interrupting(), pressed_after(answer.arrived, answer.goes.set):
+        client.refresh_token()
+    assert client.tokens is not None
+    assert client.tokens.access_token != old.access_token
+    assert client.refresh_token().refresh_token
+    assert (scene.az.refreshes, scene.az.reuses) == (2, 0)
+
+
+def test_a_flow_of_explicit_endpoints_holds_and_a_handler_of_it_keeps_what_came(scene: Scene) -> None:
+    scene.az.resource_required = False
+    scene.az.serve_at = set()
+    scene.az.add_client("app")
+    config = OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), client_id="app")
+    flow = OAuthFlow(config, prompt=scene.prompt)
+    old = flow.authorize()
+    scene.person.join()
+    answer = Answer(scene)
+    with interrupting(), pressed_after(answer.arrived, answer.goes.set):
+        flow.refresh_token()
+    assert flow.record.tokens is not None
+    assert flow.record.tokens.access_token != old.access_token
+    assert flow.refresh_token().refresh_token
+    assert (scene.az.refreshes, scene.az.reuses) == (2, 0)
+
+
+def test_a_handler_with_explicit_endpoints_keeps_what_came(scene: Scene) -> None:
+    scene.az.resource_required = False
+    scene.az.serve_at = set()
+    scene.az.add_client("app")
+    config = OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), client_id="app")
+    scene.handler().ensure_authenticated("notes", config)
+    scene.person.join()
+    record = scene.manager.load_record("notes")
+    assert record is not None
+    assert record.tokens is not None
+    scene.manager.save_record("notes", attrs.evolve(record, tokens=attrs.evolve(record.tokens, issued_at=1.0)))
+    answer = Answer(scene)
+    with interrupting(), pressed_after(answer.arrived, answer.goes.set):
+        scene.handler().ensure_authenticated("notes", config)
+    assert scene.handler(prompt=NoPrompt()).ensure_authenticated("notes", config).refresh_token
+    assert (scene.az.refreshes, scene.az.reuses) == (1, 0)

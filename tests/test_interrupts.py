@@ -1,0 +1,279 @@
+"""Ctrl-C is held back as long as something must not be torn in two, and no longer."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from mcp_oauth_sync import interrupts
+from mcp_oauth_sync.interrupts import HeldBack, held_back, wait
+
+from .control_c import interrupting, press, pressed_after
+
+
+@pytest.fixture(autouse=True)
+def handler() -> Iterator[Any]:
+    """Leave the handler of SIGINT as it was; pytest's own is Python's."""
+    before = signal.getsignal(signal.SIGINT)
+    assert before is signal.default_int_handler
+    yield before
+    after = signal.signal(signal.SIGINT, before)
+    assert after is before
+    assert HeldBack.now is None
+
+
+def test_what_is_under_way_comes_to_its_end_first() -> None:
+    done = []
+    with interrupting(), held_back():
+        press()
+        done.append("rest")
+    assert done == ["rest"]
+
+
+def test_nothing_is_raised_where_nothing_was_pressed() -> None:
+    with held_back() as interruption:
+        assert not interruption.gives_up()
+        assert signal.getsignal(signal.SIGINT) is interruption
+    with interrupting():
+        press()
+
+
+def test_control_c_goes_before_an_error_of_the_block() -> None:
+    with interrupting() as caught, held_back():
+        press()
+        raise ValueError("mine")
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_it_is_raised_once_however_often_it_was_pressed() -> None:
+    with interrupting():
+        with held_back() as interruption:
+            press()
+            press()
+            assert interruption.gives_up()
+        pytest.fail("it was not raised")
+
+
+def test_of_blocks_within_each_other_the_outer_one_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    with interrupting(), held_back() as outer:
+        with held_back() as inner:
+            press()
+            assert not inner.gives_up()
+            monkeypatch.setattr(interrupts, "GRACE", 0.0)
+            assert inner.gives_up()
+        monkeypatch.undo()
+        assert inner is outer
+        assert outer.gives_up()
+        done.append("after the inner one")
+    assert done == ["after the inner one"]
+
+
+def test_pressed_again_after_the_grace_it_is_obeyed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "GRACE", 0.0)
+    done = []
+    with interrupting(), held_back():
+        press()
+        done.append("first")
+        press()
+        done.append("second")
+    assert done == ["first"]
+
+
+def test_a_wait_goes_on_until_its_event_and_the_end_of_the_block() -> None:
+    began, event, done = threading.Event(), threading.Event(), []
+    with interrupting(), pressed_after(began, event.set), held_back():
+        began.set()
+        done.append(wait(event, 30))
+    assert done == [True]
+
+
+def test_a_wait_ends_when_the_grace_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "GRACE", 0.01)
+    began, done = threading.Event(), []
+    with interrupting(), pressed_after(began), held_back():
+        began.set()
+        wait(threading.Event(), 600)
+        done.append("waited")
+    assert done == []
+
+
+def test_a_wait_where_nothing_is_held_back_ends_at_once() -> None:
+    began = threading.Event()
+    with pressed_after(began), interrupting():
+        began.set()
+        wait(threading.Event(), 600)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 0.05])
+def test_a_wait_for_nothing_ends_in_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "_PIECE", 0.001)
+    assert wait(threading.Event(), seconds) is False
+    event = threading.Event()
+    event.set()
+    assert wait(event, seconds) is True
+
+
+def test_a_wait_is_made_of_short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[float] = []
+
+    class Noted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pieces.append(timeout or 0.0)
+            return len(pieces) == 3
+
+    monkeypatch.setattr(interrupts, "_PIECE", 0.01)
+    assert wait(Noted(), 600)
+    assert pieces == [0.01] * 3
+
+
+def test_a_sleep_is_ended_at_once_and_holds_back_again_afterwards() -> None:
+    began = threading.Event()
+    with interrupting(), pressed_after(began), held_back() as interruption:
+        began.set()
+        interruption.sleep(600)
+    done = []
+    with interrupting(), held_back() as interruption:
+        interruption.sleep(0)
+        press()
+        done.append("rest")
+    assert done == ["rest"]
+
+
+def test_nobody_sleeps_after_it_was_pressed() -> None:
+    with interrupting(), held_back() as interruption:
+        press()
+        interruption.sleep(600)
+
+
+def in_a_thread(call: Callable[[], object]) -> object:
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(call()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+def test_in_other_threads_nothing_is_held_back(handler: Any) -> None:
+    def other() -> object:
+        with held_back() as interruption:
+            interruption.sleep(0)
+            return signal.getsignal(signal.SIGINT)
+
+    assert in_a_thread(other) is handler
+
+
+def test_other_threads_wait_on_while_it_is_held_back_in_the_main_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "GRACE", 0.0)
+    monkeypatch.setattr(interrupts, "_PIECE", 0.001)
+    waited = []
+    with interrupting(), held_back():
+        press()
+
+        def other() -> object:
+            with held_back() as interruption:
+                return wait(threading.Event(), 0.05), interruption.gives_up()
+
+        waited.append(in_a_thread(other))
+    assert waited == [(False, False)]
+
+
+@pytest.mark.parametrize("disposition", [signal.SIG_IGN, signal.SIG_DFL])
+def test_where_python_raises_nothing_nothing_is_changed(disposition: signal.Handlers, handler: Any) -> None:
+    signal.signal(signal.SIGINT, disposition)
+    try:
+        with held_back() as interruption:
+            assert signal.getsignal(signal.SIGINT) is disposition
+            interruption.sleep(0)
+    finally:
+        assert signal.signal(signal.SIGINT, handler) is disposition
+
+
+def test_the_handler_of_a_program_is_called_in_the_end_and_need_not_raise(
+    handler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[int, FrameType | None]] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        calls.append((number, frame))
+
+    monkeypatch.setattr(interrupts, "GRACE", 0.0)
+    signal.signal(signal.SIGINT, note)
+    try:
+        with held_back():
+            press()
+            assert calls == []
+            assert wait(threading.Event(), 0.05) is False
+            assert calls == [(signal.SIGINT, None)]
+        assert len(calls) == 1
+        with held_back():
+            press()
+        assert len(calls) == 2
+    finally:
+        assert signal.signal(signal.SIGINT, handler) is note
+
+
+def test_a_lock_that_changes_hands_makes_no_other_error_of_it() -> None:
+    """Python lets go of an event's lock before it is ready to be interrupted."""
+    event = threading.Event()
+
+    def strike(frame: FrameType, what: str, argument: object) -> None:
+        if what == "c_return" and frame.f_code.co_name == "_release_save":
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    def struck(call: Callable[[], object]) -> type[BaseException]:
+        sys.setprofile(strike)
+        try:
+            with pytest.raises((KeyboardInterrupt, RuntimeError)) as caught:
+                call()
+        finally:
+            sys.setprofile(None)
+        return caught.type
+
+    assert struck(lambda: event.wait(600)) is RuntimeError
+    assert struck(lambda: wait(event, 600)) is KeyboardInterrupt
+
+
+def test_other_errors_of_a_wait_stay_what_they_are() -> None:
+    class Broken(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise RuntimeError("can't start new thread")
+
+    with pytest.raises(RuntimeError, match="new thread"):
+        wait(Broken(), 1)
+
+
+FORKED = """
+import os, signal
+from mcp_oauth_sync.interrupts import held_back
+with held_back():
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            os._exit(42)
+        os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_obeys_at_once() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "42\n"
+
+
+def test_a_call_out_of_turn_changes_nothing(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "GRACE", 0.0)
+    stray = HeldBack()
+    stray(signal.SIGINT, None)
+    stray(signal.SIGINT, None)
+    assert signal.getsignal(signal.SIGINT) is handler
