@@ -37,10 +37,9 @@ def check_store() -> Iterator[Finding]:
 
     try:
         name, reasons = explain()
-    except (StoreUnavailableError, ValueError) as failure:
-        hint = failure.hint if isinstance(failure, StoreUnavailableError) else None
-        message = failure.message if isinstance(failure, StoreUnavailableError) else str(failure)
-        yield _found(Level.PROBLEM, "no-store", "the store of this user cannot be used", why=message, remedy=hint)
+    except StoreUnavailableError as failure:
+        what = "the store of this user cannot be used"
+        yield _found(Level.PROBLEM, "no-store", what, why=failure.message, remedy=failure.hint)
         return
     keyrings = {"keychain", "credential_manager", "secret_service"}
     here = {other: why for other, why in reasons.items() if other in keyrings and not why.startswith("only on")}

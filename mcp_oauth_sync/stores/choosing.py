@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..exceptions import StoreUnavailableError, TokenStorageError, UnsavedTokensWarning
+from ..exceptions import StoreUnavailableError, TokenStorageError, UnsavedTokensWarning, printable
 from .base import SecureTokenStore
 from .places import BACKEND_VARIABLE, PASSWORD_VARIABLE, default_directory
 from .private_files import make_private_directory, read_private, write_private
@@ -31,8 +31,8 @@ def settled(settings: StoreSettings) -> SecureTokenStore | None:
     """Return the store that needs no choice: meant by the settings, named by the environment, or used before.
 
     Raises:
-        StoreUnavailableError: It cannot be used here; another one would not hold what it holds.
-        ValueError: The environment names one that does not exist.
+        StoreUnavailableError: It cannot be used here, or the environment names one that does not exist; another one
+            would not hold what it holds.
     """
     if name := _meant(settings):
         return open_store(name, settings)
@@ -58,8 +58,18 @@ def _meant(settings: StoreSettings) -> str | None:
         return _FILES
     named = os.environ.get(BACKEND_VARIABLE) or TokenStoreBackend.AUTO.value
     if named != TokenStoreBackend.AUTO.value:
-        return named
+        return _existing(named)
     return _FILES if PASSWORD_VARIABLE in os.environ else None
+
+
+def _existing(named: str) -> str:
+    """Return the name that the environment gives if there is such a store."""
+    if named not in {backend.value for backend in TokenStoreBackend} and named not in (names := store_names()):
+        raise StoreUnavailableError(
+            f"{BACKEND_VARIABLE} names {printable(named)!r}, and there is no such store.",
+            hint=f"Set it to one of these, or to nothing: {', '.join(names)}.",
+        )
+    return named
 
 
 def _marker() -> Path:
@@ -175,7 +185,6 @@ def detect() -> str:
 
     Raises:
         StoreUnavailableError: The one that is named or was used before cannot be used here.
-        ValueError: The environment names one that does not exist.
     """
     return explain()[0]
 
@@ -185,7 +194,6 @@ def explain() -> tuple[str, dict[str, str]]:
 
     Raises:
         StoreUnavailableError: The one that is named or was used before cannot be used here.
-        ValueError: The environment names one that does not exist.
     """
     settings = StoreSettings()
     if settled(settings) is not None:
@@ -198,8 +206,7 @@ def choose(settings: StoreSettings) -> SecureTokenStore:
     """Return the store to use, tried out unless it was used before, and say which one it is and why.
 
     Raises:
-        StoreUnavailableError: The one used before cannot be used here.
-        ValueError: The environment names one that does not exist.
+        StoreUnavailableError: The one that is named or was used before cannot be used here.
     """
     return settled(settings) or tried(settings)[1]
 

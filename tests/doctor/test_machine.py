@@ -120,7 +120,7 @@ def test_a_store_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyPatc
     assert (store().level, store().code) == (Level.PROBLEM, "no-store")
     assert "VAULT_ADDR" in f"{store().why}{store().remedy}"
     monkeypatch.setenv("MCP_OAUTH_SYNC_BACKEND", "drawer")
-    assert "no store called 'drawer'" in (store().why or "")
+    assert "names 'drawer', and there is no such store" in (store().why or "")
 
 
 def test_a_machine_without_a_store_is_warned_of(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

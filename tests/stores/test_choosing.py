@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from pathlib import Path
@@ -227,8 +228,9 @@ def test_the_environment_names_a_store(keyring: type[Keyring], monkeypatch: pyte
     monkeypatch.setenv("MCP_OAUTH_SYNC_BACKEND", "auto")
     assert isinstance(TokenManager().store, AutoStore)
     monkeypatch.setenv("MCP_OAUTH_SYNC_BACKEND", "diskette")
-    with pytest.raises(ValueError, match=r"no store called 'diskette'; there are: keychain, .*memory"):
+    with pytest.raises(StoreUnavailableError, match="MCP_OAUTH_SYNC_BACKEND names 'diskette'") as caught:
         TokenManager()
+    assert re.search("one of these.*: keychain, .*memory", caught.value.hint or "")
 
 
 def test_a_password_in_the_environment_means_files(keyring: type[Keyring], monkeypatch: pytest.MonkeyPatch) -> None:
