@@ -1,9 +1,9 @@
-"""Ctrl-C at a bad moment: held back while something is under way that must not be torn in two.
+"""Signals at a bad moment: held back while something is under way that must not be torn in two.
 
 Python raises :class:`KeyboardInterrupt` in the main thread between any two steps of it, be it in a terminal or by a
-notebook's stop button. Where that would cost a sign-in, :func:`held_back` lets the steps come to their end first:
-soon, because who waits in :func:`wait` meanwhile waits no longer than :data:`GRACE`. Python never interrupts other
-threads, so that there is nothing to hold back in them.
+notebook's stop button, and a program that is told to end does so at once. Where that would cost a sign-in,
+:func:`held_back` lets the steps come to their end first: soon, because who waits in :func:`wait` meanwhile waits no
+longer than :data:`GRACE`. Python never interrupts other threads, so that in those there is nothing to hold back.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import ClassVar
+from typing import Any, ClassVar
 
-#: Seconds from Ctrl-C until a wait that was begun before ends.
+#: Seconds from a signal until a wait that was begun before ends.
 GRACE = 2.0
-#: The longest wait in one piece: on Windows, Ctrl-C is seen between two of them only.
+#: What ends a program, as far as this system has it. All but the first end it at once if nothing else was said.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+#: The longest wait in one piece: on Windows, Ctrl-C is seen between two of them only; elsewhere too if it comes just
+#: before one begins.
 _PIECE = 0.5
 
 
 class HeldBack:
-    """Takes the place of the handler of SIGINT for a while, and hands over to it in the end.
+    """Takes the place of the handlers of signals for a while, and hands over to them in the end.
 
     Attributes:
         now: What holds back at present.
@@ -32,40 +35,42 @@ class HeldBack:
     now: ClassVar[HeldBack | None] = None
 
     def __init__(self) -> None:
-        """Leave the handler that there is in its place."""
-        self._handler: Callable[[int, FrameType | None], object] | None = None
+        """Leave the handlers that there are in their places."""
+        self._handlers: dict[int, Any] = {}
         self._thread, self._process = threading.get_ident(), os.getpid()
-        self._pressed: float | None = None
+        self._came: list[int] = []
+        self._since: float | None = None
         self._depth = 0
 
     def begin(self) -> None:
-        """Hold back from here on; does nothing where Ctrl-C raises nothing."""
+        """Hold back from here on; does nothing about signals that are ignored."""
         if threading.current_thread() is not threading.main_thread():
             return
         import signal  # most programs never come here
 
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):
-            self._handler, HeldBack.now = handler, self
-            signal.signal(signal.SIGINT, self)
+        HeldBack.now = self
+        for number in [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]:
+            handler = signal.getsignal(number)
+            if callable(handler) or handler is signal.SIG_DFL:
+                with suppress(ValueError):  # of a thread that is the main one of its interpreter only
+                    self._handlers[number] = handler
+                    signal.signal(number, self)
 
     def end(self) -> None:
-        """Hold back no more; what was held back is raised now."""
-        handler, pressed, self._pressed = self._give_back(), self._pressed, None
-        if handler is not None and pressed is not None:
-            import signal
-
-            handler(signal.SIGINT, None)
+        """Hold back no more; what was held back takes effect now."""
+        handlers = self._give_back()
+        came, self._came, self._since = self._came, [], None
+        _obey([(number, handlers[number]) for number in came if number in handlers])
 
     def sleep(self, seconds: float) -> None:
-        """Sleep where nothing is under way, so that Ctrl-C ends it at once, as does one that was held back."""
+        """Sleep where nothing is under way, so that a signal ends it at once, as does one that was held back."""
         self.end()
-        time.sleep(seconds)
+        sleep(seconds)
         self.begin()
 
     def gives_up(self) -> bool:
-        """Tell whether to stop waiting for others: Ctrl-C was pressed; in a block within another one, too long ago."""
-        return self._pressed is not None and (not self._depth or self.is_over())
+        """Tell whether to stop waiting for others: a signal came; in a block within another one, too long ago."""
+        return self._since is not None and (not self._depth or self.is_over())
 
     @contextmanager
     def deeper(self) -> Iterator[None]:
@@ -81,29 +86,50 @@ class HeldBack:
         return self._thread == threading.get_ident()
 
     def is_over(self) -> bool:
-        """Tell whether Ctrl-C was pressed too long ago to go on waiting."""
-        return self._pressed is not None and self._pressed + GRACE <= time.monotonic()
+        """Tell whether a signal came too long ago to go on waiting."""
+        return self._since is not None and self._since + GRACE <= time.monotonic()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Note that Ctrl-C was pressed. Long after the first time, and in a process that was forked meanwhile, obey."""
-        if self._process == os.getpid() and not self.is_over():
-            self._pressed = self._pressed or time.monotonic()
-        elif (handler := self._give_back()) is not None:
-            handler(number, frame)
+        """Note that a signal came. Long after the first one, and in a process that was forked meanwhile, obey it."""
+        elsewhere = self._process != os.getpid()
+        noted = [] if elsewhere else self._came
+        self._came = noted if number in noted else [*noted, number]
+        if elsewhere or self.is_over():
+            self.end()
+        else:
+            self._since = self._since or time.monotonic()
 
-    def _give_back(self) -> Callable[[int, FrameType | None], object] | None:
-        handler, self._handler = self._handler, None
-        if handler is not None:
+    def _give_back(self) -> dict[int, Any]:
+        handlers, self._handlers = self._handlers, {}
+        if HeldBack.now is self:
             import signal
 
             HeldBack.now = None
-            signal.signal(signal.SIGINT, handler)
-        return handler
+            for number, handler in handlers.items():
+                with suppress(ValueError):
+                    signal.signal(number, handler)
+        return handlers
+
+
+def _obey(effects: Sequence[tuple[int, Any]]) -> None:
+    """Do what signals do where nothing is held back: all of them, whatever one raises."""
+    if not effects:
+        return
+    import signal
+
+    (number, handler), *others = effects
+    try:
+        if callable(handler):
+            handler(number, None)
+        else:
+            signal.raise_signal(number)
+    finally:
+        _obey(others)
 
 
 @contextmanager
 def held_back() -> Iterator[HeldBack]:
-    """Hold Ctrl-C back until the block ends, in whatever way; of blocks within each other, until the outer one does."""
+    """Hold signals back until the block ends, in whatever way; within another such block, until that one does."""
     held = HeldBack()
     if (outer := HeldBack.now) is not None and outer.is_here():
         with outer.deeper():
@@ -133,6 +159,15 @@ def wait(event: threading.Event, seconds: float) -> bool:
         if time.monotonic() >= end:
             return event.is_set()
     return True
+
+
+def sleep(seconds: float) -> None:
+    """Sleep. Ctrl-C ends it, on Windows too.
+
+    Args:
+        seconds: How long.
+    """
+    wait(threading.Event(), seconds)
 
 
 def _wait_a_little(event: threading.Event, seconds: float) -> bool:

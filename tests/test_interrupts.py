@@ -1,4 +1,4 @@
-"""Ctrl-C is held back as long as something must not be torn in two, and no longer."""
+"""Ctrl-C and what else ends a program is held back while something must not be torn in two, and no longer."""
 
 from __future__ import annotations
 
@@ -185,15 +185,70 @@ def test_other_threads_wait_on_while_it_is_held_back_in_the_main_one(monkeypatch
     assert waited == [(False, False)]
 
 
-@pytest.mark.parametrize("disposition", [signal.SIG_IGN, signal.SIG_DFL])
-def test_where_python_raises_nothing_nothing_is_changed(disposition: signal.Handlers, handler: Any) -> None:
-    signal.signal(signal.SIGINT, disposition)
+def test_a_signal_that_is_ignored_stays_ignored(handler: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with held_back() as interruption:
-            assert signal.getsignal(signal.SIGINT) is disposition
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             interruption.sleep(0)
     finally:
-        assert signal.signal(signal.SIGINT, handler) is disposition
+        assert signal.signal(signal.SIGINT, handler) is signal.SIG_IGN
+
+
+ENDED = """
+import signal, sys
+from mcp_oauth_sync.interrupts import held_back
+number = signal.Signals[sys.argv[1]]
+signal.signal(number, signal.SIG_DFL)
+with held_back():
+    signal.raise_signal(number)
+    print("rest", flush=True)
+print("not over")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_ends_a_program_ends_it_when_the_block_has_ended(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", ENDED, name], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.Signals[name], "rest\n", "")
+
+
+def test_what_ends_a_program_is_raised_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[tuple[int, object]] = []
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "raise_signal", lambda number: raised.append((number, signal.getsignal(number))))
+            with held_back():
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+                assert raised == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert raised == [(signal.SIGTERM, signal.SIG_DFL)]
+
+
+def test_every_signal_that_came_takes_effect_though_one_raises() -> None:
+    calls: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: calls.append(number))
+    try:
+        with interrupting(), held_back():
+            press()
+            signal.raise_signal(signal.SIGTERM)
+            assert calls == []
+        assert calls == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_where_handlers_cannot_be_replaced_nothing_is_held_back(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(number: int, handler: object) -> None:
+        raise ValueError("signal only works in main thread of the main interpreter")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signal, "signal", refuse)
+        with held_back() as interruption:
+            assert signal.getsignal(signal.SIGINT) is handler
+            interruption.sleep(0)
 
 
 def test_the_handler_of_a_program_is_called_in_the_end_and_need_not_raise(

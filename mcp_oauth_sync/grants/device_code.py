@@ -10,6 +10,7 @@ from typing import NoReturn
 import attrs
 
 from ..exceptions import AuthorizationError, AuthorizationTimeoutError, OAuthError, printable
+from ..interrupts import sleep
 from ..models.client import ClientRegistration
 from ..models.device import DeviceAuthorization
 from ..prompts.refuse import nobody_to_ask
@@ -48,7 +49,7 @@ class DeviceCodeGrant(Grant):
     grant_types = (GRANT_TYPE, "refresh_token")
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
+        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = sleep
     ) -> None:
         """Ask nobody yet."""
         self._clock, self._sleep = clock, sleep

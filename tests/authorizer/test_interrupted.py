@@ -1,7 +1,10 @@
-"""Ctrl-C, or a notebook's stop button, at every stage of a refresh: it costs nobody their sign-in."""
+"""Ctrl-C, a notebook's stop button or the end of a program at any stage of a refresh: it costs nobody a sign-in."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -65,6 +68,28 @@ def test_pressed_twice_as_some_do(refreshing: Scene) -> None:
     goes_on(refreshing)
 
 
+PROGRAM = """
+import sys, requests
+from mcp_oauth_sync import OAuth
+requests.post(sys.argv[1], json={}, auth=OAuth(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_a_program_that_is_told_to_end(refreshing: Scene, number: signal.Signals) -> None:
+    answer = Answer(refreshing)
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM, refreshing.url], stderr=subprocess.DEVNULL)
+    try:
+        assert answer.arrived.wait(60)
+        program.send_signal(number)
+        answer.goes.set()
+        assert program.wait(60) == -number
+    finally:
+        program.kill()
+        program.wait(60)
+    goes_on(refreshing)
+
+
 def test_while_the_new_tokens_are_written(refreshing: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     write, written = EncryptedFileStore.store_generic, []
 
@@ -90,13 +115,13 @@ def test_where_no_answer_comes_it_ends_soon(refreshing: Scene, monkeypatch: pyte
 
 def test_between_two_attempts_it_ends_at_once(refreshing: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "BACKOFF", (9.0,))
-    asleep = threading.Event()
+    asleep, original = threading.Event(), interrupts.sleep
 
     def sleep(seconds: float) -> None:
         asleep.set()
-        threading.Event().wait(600)
+        original(600)
 
-    monkeypatch.setattr(interrupts.time, "sleep", sleep)
+    monkeypatch.setattr(interrupts, "sleep", sleep)
     refreshing.az.fault(refreshing.az.paths["token"], reply(503, ""), times=1)
     with interrupting(), pressed_after(asleep):
         refreshing.post(refreshing.oauth())
