@@ -37,7 +37,7 @@ class HeldBack:
     def __init__(self) -> None:
         """Leave the handlers that there are in their places."""
         self._handlers: dict[int, Any] = {}
-        self._thread, self._process = threading.get_ident(), os.getpid()
+        self._thread = threading.get_ident()
         self._came: list[int] = []
         self._since: float | None = None
         self._depth = 0
@@ -90,14 +90,18 @@ class HeldBack:
         return self._since is not None and self._since + GRACE <= time.monotonic()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Note that a signal came. Long after the first one, and in a process that was forked meanwhile, obey it."""
-        elsewhere = self._process != os.getpid()
-        noted = [] if elsewhere else self._came
-        self._came = noted if number in noted else [*noted, number]
-        if elsewhere or self.is_over():
+        """Note that a signal came; long after the first one, let it take effect."""
+        if number not in self._came:
+            self._came.append(number)
+        if self.is_over():
             self.end()
         else:
             self._since = self._since or time.monotonic()
+
+    def forget(self) -> None:
+        """Hold back no more, in a process that was forked meanwhile: what came was not for it."""
+        self._came.clear()
+        self._give_back()
 
     def _give_back(self) -> dict[int, Any]:
         handlers, self._handlers = self._handlers, {}
@@ -109,6 +113,15 @@ class HeldBack:
                 with suppress(ValueError):
                     signal.signal(number, handler)
         return handlers
+
+
+def _forget() -> None:
+    if HeldBack.now is not None:
+        HeldBack.now.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _obey(effects: Sequence[tuple[int, Any]]) -> None:

@@ -16,6 +16,7 @@ from mcp_oauth_sync import interrupts
 from mcp_oauth_sync.interrupts import HeldBack, held_back, wait
 
 from .control_c import interrupting, press, pressed_after
+from .rereading import read_again
 
 
 @pytest.fixture(autouse=True)
@@ -307,23 +308,55 @@ def test_other_errors_of_a_wait_stay_what_they_are() -> None:
 
 
 FORKED = """
-import os, signal
-from mcp_oauth_sync.interrupts import held_back
-with held_back():
-    child = os.fork()
-    if child == 0:
+import os, signal, sys, threading
+from mcp_oauth_sync.interrupts import HeldBack, held_back
+
+def fork():
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        return
+    first = signal.getsignal(signal.SIGINT) is signal.default_int_handler and HeldBack.now is None
+    for _ in range(2):
         try:
-            signal.raise_signal(signal.SIGINT)
+            with held_back():
+                signal.raise_signal(signal.SIGINT)
+                first += 1
         except KeyboardInterrupt:
-            os._exit(42)
-        os._exit(1)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            first += 10
+    os._exit(first)
+
+with held_back():
+    signal.raise_signal(signal.SIGTERM) if sys.argv[1] == "signalled" else None
+    if sys.argv[2] == "thread":
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+    else:
+        fork()
+    sys.stdout.flush()
 """
 
 
-def test_a_forked_child_obeys_at_once() -> None:
-    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "42\n"
+@pytest.mark.parametrize("forking", ["thread", "main"])
+@pytest.mark.parametrize("how", ["signalled", "not"])
+def test_a_forked_child_begins_anew(how: str, forking: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, how, forking]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("23\n", "")
+    assert done.returncode == (-signal.SIGTERM if how == "signalled" else 0)
+
+
+def test_what_is_forgotten_takes_no_effect(handler: Any) -> None:
+    interrupts._forget()
+    with held_back():
+        press()
+        interrupts._forget()
+        assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_the_room_loads_where_there_is_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.register_at_fork")
+    assert read_again(interrupts).GRACE == interrupts.GRACE
 
 
 def test_a_call_out_of_turn_changes_nothing(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
