@@ -28,8 +28,9 @@ class ProgressLine:
 
         text = shown(str(done))
         wide = min(cell_len(text), width() - 1)
-        print(f"\r{set_cell_size(text, max(wide, self._columns))}", end="", file=sys.stderr, flush=True)
-        self._columns = max(wide, 1)
+        line = set_cell_size(text, max(wide, self._columns))
+        self._columns = max(wide, 1)  # before anything is seen: Ctrl-C may come in between
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
     def leave(self) -> None:
         """Let what is shown next begin a new line."""

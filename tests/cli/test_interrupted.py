@@ -34,7 +34,7 @@ class Strike:
                 raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("arguments", ["list", "status notes", "stores", "--version"])
+@pytest.mark.parametrize("arguments", ["list", "status notes", "--version"])
 def test_at_any_moment(
     scene: Scene, capsys: pytest.CaptureFixture[str], arguments: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +58,7 @@ def test_at_any_moment(
     moments = range(30, whole.seen - 30, whole.seen // MOMENTS)
     ends = [struck(Strike(moment)) for moment in moments]
     assert set(ends) <= {0, 130}
-    assert len(moments) - ends.count(130) <= len(ignored)
+    assert len(moments) - ends.count(130) <= max(len(ignored), 1)
     assert struck(Strike()) == 0
 
 
