@@ -34,6 +34,15 @@ def refreshing(scene: Scene) -> Scene:
     return scene
 
 
+@pytest.fixture
+def config(scene: Scene) -> OAuthConfig:
+    """Explicit endpoints, whose metadata nobody serves."""
+    scene.az.resource_required = False
+    scene.az.serve_at = set()
+    scene.az.add_client("app")
+    return OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), client_id="app")
+
+
 class Answer:
     """The answer of a token endpoint that is held up until Ctrl-C was pressed.
 
@@ -141,11 +150,7 @@ def test_a_client_that_is_driven_step_by_step_holds_what_came(scene: Scene) -> N
     assert (scene.az.refreshes, scene.az.reuses) == (2, 0)
 
 
-def test_a_flow_of_explicit_endpoints_holds_and_a_handler_of_it_keeps_what_came(scene: Scene) -> None:
-    scene.az.resource_required = False
-    scene.az.serve_at = set()
-    scene.az.add_client("app")
-    config = OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), client_id="app")
+def test_a_flow_of_explicit_endpoints_holds_what_came(scene: Scene, config: OAuthConfig) -> None:
     flow = OAuthFlow(config, prompt=scene.prompt)
     old = flow.authorize()
     scene.person.join()
@@ -158,11 +163,7 @@ def test_a_flow_of_explicit_endpoints_holds_and_a_handler_of_it_keeps_what_came(
     assert (scene.az.refreshes, scene.az.reuses) == (2, 0)
 
 
-def test_a_handler_with_explicit_endpoints_keeps_what_came(scene: Scene) -> None:
-    scene.az.resource_required = False
-    scene.az.serve_at = set()
-    scene.az.add_client("app")
-    config = OAuthConfig(scene.az.endpoint("authorize"), scene.az.endpoint("token"), client_id="app")
+def test_a_handler_with_explicit_endpoints_keeps_what_came(scene: Scene, config: OAuthConfig) -> None:
     scene.handler().ensure_authenticated("notes", config)
     scene.person.join()
     record = scene.manager.load_record("notes")
