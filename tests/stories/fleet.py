@@ -41,7 +41,7 @@ class Member:
         channel.settimeout(PATIENCE)
         self.channel = channel
         self.lines = channel.makefile("rw")
-        self.pid = 0
+        self.pid, self.killed = 0, False
 
     def tell(self, threads: int = 1, *, calls: int = 1, ahead: float = 0.0, stop: str | None = None) -> None:
         """Let so many threads call at once, each so often.
@@ -63,6 +63,7 @@ class Member:
 
     def kill(self) -> None:
         """End it as the kernel does when memory runs out, and wait until it has ended."""
+        self.killed = True
         os.kill(self.pid, signal.SIGKILL)
         try:
             while self.channel.recv(4096):
@@ -102,6 +103,7 @@ class Fleet:
             )
         self.size = size
         self.members: list[Member] = []
+        self._grown: list[Member] = []
 
     def __enter__(self) -> Fleet:
         self.grow(self.size)
@@ -116,6 +118,7 @@ class Fleet:
                 socket.send_fds(self._orders, [b"+"], [theirs.fileno()])
             added.append(Member(ours))
             self.members.append(added[-1])
+        self._grown += added
         for member in added:
             member.pid = member.hear()
 
@@ -137,9 +140,9 @@ class Fleet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._orders.close()
-        for member in self.members:
-            if error is not None and member.pid:
-                os.kill(member.pid, signal.SIGKILL)
+        for member in self._grown:
+            if error is not None and member.pid and not member.killed:
+                member.kill()
             member.close()
         try:
             self._mother.wait(PATIENCE)
