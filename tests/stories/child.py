@@ -32,6 +32,8 @@ from tests.servers.person import Person
 
 #: Shortens the leases among hosts, in seconds.
 LEASE_VARIABLE = "TEST_LEASE"
+#: Seconds that the one keyring of all processes has for a call: on a busy machine it serves dozens of clients by turns.
+KEYRING_LIMIT = 45.0
 #: What a program signs in with.
 SECRET_VARIABLE = "TEST_CLIENT_SECRET"
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -129,8 +131,13 @@ def load() -> None:
         ],
         "vault": ["hvac", "mcp_oauth_sync.stores.vault.store"],
     }
-    for room in ("filelock", "mcp_oauth_sync.authorizer.refresh", *rooms[os.environ["MCP_OAUTH_SYNC_BACKEND"]]):
+    kind = os.environ["MCP_OAUTH_SYNC_BACKEND"]
+    for room in ("filelock", "mcp_oauth_sync.authorizer.refresh", *rooms[kind]):
         import_module(room)
+    if kind == "secret_service":
+        from mcp_oauth_sync.stores.os_keyring import calls
+
+        calls.LIMIT = KEYRING_LIMIT
 
 
 def called_by_the_mother(url: str) -> OAuth:

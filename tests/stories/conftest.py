@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from mcp_oauth_sync.stores.os_keyring import calls
 from tests.real.openbao import InMemory, openbao_server
 from tests.real.secret_service import keyring_daemon, secret_service
+
+from .child import KEYRING_LIMIT
 
 __all__ = ["keyring_daemon", "openbao_server", "secret_service"]
 
@@ -26,6 +29,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     monkeypatch.setenv("MCP_OAUTH_SYNC_BACKEND", kind)
     if kind != "encrypted_file":
         request.getfixturevalue(kind)
+    monkeypatch.setattr(calls, "LIMIT", KEYRING_LIMIT)
     return kind
 
 
