@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mcp_oauth_sync import interrupts
-from mcp_oauth_sync.interrupts import HeldBack, held_back, wait
+from mcp_oauth_sync.interrupts import HeldBack, held_back, sleep, wait
 
 from .control_c import interrupting, press, pressed_after
 from .rereading import read_again
@@ -133,6 +134,8 @@ def test_a_wait_is_made_of_short_pieces(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(interrupts, "_PIECE", 0.01)
     assert wait(Noted(), 600)
     assert pieces == [0.01] * 3
+    assert not wait(Noted(), 0.001)
+    assert pieces[3] <= 0.001
 
 
 def test_a_sleep_is_ended_at_once_and_holds_back_again_afterwards() -> None:
@@ -146,6 +149,36 @@ def test_a_sleep_is_ended_at_once_and_holds_back_again_afterwards() -> None:
         press()
         done.append("rest")
     assert done == ["rest"]
+
+
+def test_a_sleep_is_as_long_as_it_has_to_be() -> None:
+    began = time.monotonic()
+    sleep(0.05)
+    with held_back() as interruption:
+        interruption.sleep(0.05)
+    assert time.monotonic() - began >= 0.1
+
+
+def test_a_wait_in_which_nothing_comes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "_PIECE", 0.001)
+    with held_back() as interruption:
+        assert not wait(threading.Event(), 0.01)
+        assert signal.getsignal(signal.SIGINT) is interruption
+
+
+def test_a_program_is_interrupted_within_three_seconds() -> None:
+    assert interrupts.GRACE + interrupts._PIECE <= 3.0
+
+
+def test_the_grace_begins_when_it_is_pressed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(interrupts, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    held = HeldBack()
+    for _ in range(2):
+        held(signal.SIGINT, None)
+        assert not held.is_over()
+        now[0] += interrupts.GRACE / 2
+    assert held.is_over()
 
 
 def test_nobody_sleeps_after_it_was_pressed() -> None:
@@ -348,10 +381,12 @@ def test_a_forked_child_begins_anew(how: str, forking: str) -> None:
 
 def test_what_is_forgotten_takes_no_effect(handler: Any) -> None:
     interrupts._forget()
-    with held_back():
+    with held_back() as interruption:
         press()
         interrupts._forget()
         assert signal.getsignal(signal.SIGINT) is handler
+        interruption.sleep(0)
+        assert signal.getsignal(signal.SIGINT) is interruption
 
 
 def test_the_room_loads_where_there_is_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
