@@ -25,9 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as end:
         if not _was_interrupted(end):
             raise
+        from .output import finish_output
+
         with suppress(OSError):
             print("interrupted", file=sys.stderr, flush=True)
-        return INTERRUPTED
+        return INTERRUPTED if finish_output() else FAILED
 
 
 def _was_interrupted(end: BaseException | None) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 from types import FrameType
 from typing import NoReturn
@@ -13,7 +15,7 @@ from mcp_oauth_sync.cli import list as command
 from mcp_oauth_sync.exceptions import TokenStorageError
 
 from .conftest import Scene
-from .terminal import run_here
+from .terminal import closed_pipe, run_here
 
 #: How many moments of each command are tried out.
 MOMENTS = 40
@@ -80,3 +82,29 @@ def test_an_error_that_was_made_of_it_is_not_told(
     monkeypatch.setattr(command, "run", run)
     done = run_here(capsys, "list", *flags)
     assert (done.status, done.err) == (130, "interrupted\n")
+
+
+INTERRUPTED_WITH_NO_READER = """
+import sys
+from mcp_oauth_sync.cli import list as command, main
+
+def run(options):
+    sys.stdout.write("held back until the end")
+    raise KeyboardInterrupt
+
+command.run = run
+sys.exit(main(["list"]))
+"""
+
+
+def test_output_that_nobody_reads_is_not_complained_of(home: object) -> None:
+    pipe = closed_pipe()
+    try:
+        program = [sys.executable, "-c", INTERRUPTED_WITH_NO_READER]
+        buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+        done = subprocess.run(
+            program, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=buffered
+        )
+    finally:
+        os.close(pipe)
+    assert (done.returncode, done.stderr) == (1, "interrupted\n")
