@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from mcp_oauth_sync.exceptions import AccessDeniedError, AuthorizationTimeoutErr
 from mcp_oauth_sync.protocol.transport import Transport
 
 from ..servers import AuthorizationServer, McpServer, Origin, Person
-from .memory import MEMORY, peak
+from .memory import MEMORY, peak, uncollected
 
 #: Seconds that any refusal may take; the real limits are lowered where a server never ends its answer.
 BOUND = 8.0
@@ -113,12 +112,8 @@ class Stage:
         before, asked, tokens = self.snapshot(), len(self.asked), len(self.sent("token"))
         errors: list[OAuthError] = []
         started, held = time.monotonic(), peak(reset=True)
-        gc.disable()  # within a document that is too deep, whatever it calls fails, and nobody hears of it
-        try:
-            with pytest.raises(OAuthError) as caught:
-                yield errors
-        finally:
-            gc.enable()
+        with uncollected(), pytest.raises(OAuthError) as caught:
+            yield errors
         assert time.monotonic() - started < BOUND
         assert peak() - held < MEMORY
         errors.append(caught.value)

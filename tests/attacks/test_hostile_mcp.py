@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import tracemalloc
 import zlib
@@ -19,6 +18,7 @@ from ..mcp.both_eras import HandshakeServer, StatelessServer
 from ..servers import Exchange, Origin, Reply, gzip_bomb, huge, reply
 from .broken import ENDLESS, EVERY
 from .mcp_stage import PLACES, Place, breaking, harmless, hurried, session, trickle, use
+from .memory import uncollected
 
 #: What one answer may add to this process's memory, in bytes, and what an answer that is refused may.
 MEMORY, REFUSED = 100 << 20, 40 << 20
@@ -47,11 +47,8 @@ TRICKLING = {
 
 @pytest.fixture(autouse=True)
 def nothing_is_collected_deep_down() -> Iterator[None]:
-    """Let no finalizer of an earlier test run where a document that is nested too deeply has used up the stack."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+    with uncollected():
+        yield
 
 
 @pytest.fixture
